@@ -1,0 +1,33 @@
+"""Get the source files of the dataset that `data.name` names.
+
+Reads   params.yaml (data.name, data.path, data.synthetic), and the network, the folder named
+        by the environment variable SASREC_MIRROR, or the file data.path.
+Writes  data/raw/: the source files byte for byte, and source.json (dataset, origin, SHA-256
+        of each file, licence, citation). Every published file is checked first.
+
+A file in SASREC_MIRROR, under its published name, is used instead of the network; a relative
+folder counts from the repository's root. Downloads are kept in .cache/downloads/.
+"""
+
+from pathlib import Path
+
+from sasrec.data_params import DataParams
+from sasrec.files import new_folder, write_json
+from sasrec.params import load_params
+from sasrec.raw_data import collect
+from sasrec.stage import run_stage
+
+RAW = Path("data/raw")
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params("data", DataParams)
+    with new_folder(RAW) as folder:
+        source = collect(params, folder)
+        write_json(folder / "source.json", source)
+    print(f"{params.name}: {', '.join(source['sha256'])} from {source['origin']} → {RAW}/")
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__)

@@ -1,0 +1,1 @@
+"""What the stage scripts share; see each module. Nothing is imported here on purpose."""

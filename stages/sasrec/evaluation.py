@@ -1,0 +1,131 @@
+"""What the test targets' ranks amount to: metrics, intervals, and tables to look at.
+
+Shapes: E users with a target, K sampled candidates.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from sasrec.metrics import bootstrap_intervals, metric_values, summarise
+from sasrec.params import Section
+from sasrec.ranking import Ranks
+from sasrec.sequences import Sequences
+from sasrec.targets import Targets
+
+TOP_K = 10  # the list whose coverage and popularity are reported
+LENGTH_EDGES = (1, 5, 10, 20, 50, 100, 200, 500)
+
+
+class EvaluateParams(Section):
+    """The params section `evaluate`."""
+
+    ks: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    filter_seen: bool
+    bootstrap_samples: int = Field(ge=100)
+    seed: int = Field(ge=0)
+    device: Literal["auto", "cpu", "cuda", "mps"]
+
+    @field_validator("ks")
+    @classmethod
+    def _rising(cls, ks: list[int]) -> list[int]:
+        if ks != sorted(set(ks)):
+            raise ValueError("expected rising cut-offs without repeats, such as [1, 5, 10, 20]")
+        return ks
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that evaluate writes.
+
+    Attributes:
+        metrics: by protocol, the mean of each metric; `full` also has coverage@10 (the share of
+            the catalogue that stands in some user's top 10) and popularity@10 (how often an item
+            of a top 10 was interacted with, on average, in the histories).
+        intervals: by protocol and metric, the 95% bootstrap interval.
+        ranks: user, item, history_length, and the rank by each protocol; a row a user.
+        by_length: mean metrics of users grouped by length of history.
+        by_rank: how often each rank up to K + 1 occurs, as a share of users.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    intervals: dict[str, Any]
+    ranks: pd.DataFrame
+    by_length: pd.DataFrame
+    by_rank: pd.DataFrame
+
+
+def evaluate(
+    ranks: Ranks, targets: Targets, histories: Sequences, num_items: int, params: EvaluateParams
+) -> Evaluation:
+    """Sum `ranks` up; `histories` are those that the ranks come from."""
+    ks = tuple(params.ks)
+    protocols = {targets.sampled_name: ranks.sampled, "full": ranks.full}
+    metrics = {name: summarise(values, ks) for name, values in protocols.items()}
+    metrics["full"] |= _top_lists(ranks.top, histories, num_items)
+    intervals = {
+        name: bootstrap_intervals(
+            values,
+            ks,
+            samples=params.bootstrap_samples,
+            generator=np.random.default_rng(params.seed),
+        )
+        for name, values in protocols.items()
+    }
+    table = pd.DataFrame(
+        {
+            "user": targets.users,
+            "item": targets.items,
+            "history_length": histories.lengths[targets.users],
+            **protocols,
+        }
+    )
+    return Evaluation(
+        metrics,
+        intervals,
+        table,
+        _by_length(table, ranks),
+        _by_rank(ranks, targets.candidates.shape[1] + 1),
+    )
+
+
+def _top_lists(top: np.ndarray, histories: Sequences, num_items: int) -> dict[str, float]:
+    popularity = np.bincount(histories.items, minlength=num_items + 1)
+    return {
+        f"coverage@{TOP_K}": len(np.unique(top)) / num_items,
+        f"popularity@{TOP_K}": float(popularity[top].mean()),
+    }
+
+
+def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:
+    """A row a range of history lengths that occurs; `history_length` is the mean in it."""
+    bins = np.searchsorted(LENGTH_EDGES, table["history_length"], side="right") - 1
+    labels = [
+        f"{low}-{high - 1}" for low, high in itertools.pairwise(LENGTH_EDGES)
+    ] + [f"{LENGTH_EDGES[-1]}+"]
+    columns = {"history_length": table["history_length"].to_numpy(float)}
+    for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
+        for name, shares in metric_values(values, (10,)).items():
+            columns[f"{protocol}_{name}"] = shares
+    grouped = pd.DataFrame(columns).groupby(bins)
+    result = grouped.mean().round(6)
+    result.insert(0, "range", [labels[index] for index in result.index])
+    result.insert(1, "users", grouped.size())
+    return result.reset_index(drop=True)
+
+
+def _by_rank(ranks: Ranks, worst: int) -> pd.DataFrame:
+    """The share of users at each rank 1..worst; half ranks count as the better one."""
+    counts = {
+        f"{protocol}_share": np.bincount(values.astype(np.int64), minlength=worst + 1)[
+            1 : worst + 1
+        ]
+        for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full))
+    }
+    shares = pd.DataFrame(counts) / len(ranks.full)
+    shares.insert(0, "rank", np.arange(1, worst + 1))
+    return shares.round(6)

@@ -1,0 +1,147 @@
+"""Ranking targets among sampled candidates and among all items: one function for both.
+
+Shapes: B users of a chunk, D hidden size, N items, K candidates, E users with a target.
+
+A target's rank is 1 + the candidates that score strictly higher + half of those that tie with it,
+the mean rank under random tie-breaking: a model that scores everything alike gets chance, never a
+perfect result. Scores are computed for a chunk of users and all items at once, and the chunk
+shrinks as the catalogue grows, so memory stays bounded.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from sasrec.batches import SequenceReader
+from sasrec.errors import UserError
+from sasrec.model import SASRec
+from sasrec.targets import Targets
+
+# Scores held at once: 2^24 floats are 64 MiB.
+MAX_SCORES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The rank of each user's target, float64 [E], in the order of `Targets.users`.
+
+    Attributes:
+        sampled: among the target's candidates and the target.
+        full: among all items but those of the user's history, and the target.
+        losses: the target's cross-entropy, as in training: -log sigmoid(s) of the target and the
+            mean of -log(1 - sigmoid(s)) over its candidates.
+        top: int64 [E, top_k], the best items of `full` (without the history), best first.
+    """
+
+    sampled: np.ndarray
+    full: np.ndarray
+    losses: np.ndarray
+    top: np.ndarray
+
+
+@torch.inference_mode()
+def rank_targets(
+    model: SASRec,
+    reader: SequenceReader,
+    targets: Targets,
+    *,
+    filter_seen: bool = True,
+    top_k: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Ranks:
+    """Rank every target by the model's scores after the user's history.
+
+    Args:
+        reader: the histories.
+        filter_seen: keep the items of the user's history out of the full ranking (never the
+            target itself, which may be in it).
+        progress: called with the number of users done after each chunk.
+
+    Raises:
+        UserError: a score is NaN or infinite.
+    """
+    was_training = model.training
+    model.eval()
+    count = len(targets.users)
+    ranks = Ranks(
+        *(np.empty(count) for _ in range(3)),
+        np.empty((count, min(top_k, model.num_items)), np.int64),
+    )
+    chunk = int(np.clip(MAX_SCORES // (model.num_items + 1), 1, 512))
+    for start in range(0, count, chunk):
+        stop = min(start + chunk, count)
+        order, scores, histories = _score(model, reader, targets.users[start:stop])
+        _rank_chunk(
+            scores,
+            targets=torch.from_numpy(targets.items[start:stop][order]).long(),
+            candidates=torch.from_numpy(targets.candidates[start:stop][order]).long(),
+            seen=histories if filter_seen else None,
+            into=ranks,
+            places=start + order,
+        )
+        if progress:
+            progress(stop)
+    model.train(was_training)
+    return ranks
+
+
+def rank_among(target_scores: Tensor, scores: Tensor) -> Tensor:
+    """1 + how many of `scores` are higher + half of how many are equal.
+
+    Args:
+        target_scores: [B].
+        scores: [B, K], without the target; -inf never counts as a candidate.
+
+    Returns: float64 [B].
+    """
+    higher = torch.count_nonzero(scores > target_scores[:, None], 1)
+    equal = torch.count_nonzero(scores == target_scores[:, None], 1)
+    return 1 + higher.double() + equal.double() / 2
+
+
+def _score(
+    model: SASRec, reader: SequenceReader, users: np.ndarray
+) -> tuple[np.ndarray, Tensor, list[np.ndarray]]:
+    """Scores [B, N + 1] of all items (column 0 is padding) in the order users[order]."""
+    batch, rows = reader.histories(users)
+    order = np.searchsorted(users, rows.cpu().numpy())
+    scores = model.last_states(batch) @ model.scoring_embedding.T
+    if not torch.isfinite(scores).all():
+        raise UserError("the model's scores hold NaN or infinite values: training diverged")
+    return order, scores, [reader.sequences.of(user) for user in users[order]]
+
+
+def _rank_chunk(
+    scores: Tensor,
+    *,
+    targets: Tensor,
+    candidates: Tensor,
+    seen: list[np.ndarray] | None,
+    into: Ranks,
+    places: np.ndarray,
+) -> None:
+    """Fill rows `places` of the result arrays from `scores` [B, N + 1], which is overwritten."""
+    targets, candidates = targets.to(scores.device), candidates.to(scores.device)
+    target_scores = scores.gather(1, targets[:, None]).squeeze(1)
+    candidate_scores = scores.gather(1, candidates)
+    losses = softplus(-target_scores) + softplus(candidate_scores).mean(1)
+    into.losses[places] = losses.cpu().numpy()
+    into.sampled[places] = rank_among(target_scores, candidate_scores).cpu().numpy()
+    scores[:, 0] = -torch.inf
+    if seen is not None:
+        _leave_out(scores, seen)
+        scores.scatter_(1, targets[:, None], target_scores[:, None])
+    if into.top.shape[1]:
+        into.top[places] = scores.topk(into.top.shape[1]).indices.cpu().numpy()
+    scores.scatter_(1, targets[:, None], -torch.inf)  # the target does not tie with itself
+    into.full[places] = rank_among(target_scores, scores).cpu().numpy()
+
+
+def _leave_out(scores: Tensor, seen: list[np.ndarray]) -> None:
+    rows = np.repeat(np.arange(len(seen)), [len(items) for items in seen])
+    columns = np.concatenate(seen).astype(np.int64)
+    scores[torch.from_numpy(rows), torch.from_numpy(columns)] = -torch.inf

@@ -1,0 +1,52 @@
+"""What train writes about a training: metrics, curves, and the model's description."""
+
+from typing import Any
+
+import pandas as pd
+
+from sasrec.fitting import History
+from sasrec.model import ModelConfig
+from sasrec.training import TrainParams
+
+
+def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> dict[str, Any]:
+    """metrics/train.json; `hyperparameters` are those used where params.yaml may say `auto`."""
+    best = history.best
+    return {
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epochs),
+        "train_loss": history.epochs[history.best_epoch - 1].loss,
+        "valid": {"loss": best.loss, sampled_name: best.sampled, "full": best.full},
+        "seconds_per_epoch": round(history.seconds_per_epoch, 4),
+        "interactions_per_second": round(history.interactions_per_second),
+        "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
+    }
+
+
+def model_description(
+    dataset: dict[str, Any], params: TrainParams, history: History
+) -> dict[str, Any]:
+    """What model.json tells beside what rebuilds the model; nothing that varies by run."""
+    return {
+        "dataset": dataset["name"],
+        "best_epoch": history.best_epoch,
+        "train": params.model_dump(),
+    }
+
+
+def curves(history: History) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """By epoch: train_loss; and valid_loss with NDCG@10, HR@10 and MRR by both protocols."""
+    training = pd.DataFrame(
+        {
+            "epoch": range(1, len(history.epochs) + 1),
+            "train_loss": [epoch.loss for epoch in history.epochs],
+        }
+    )
+    rows = []
+    for epoch, validation in history.validations.items():
+        row: dict[str, float] = {"epoch": epoch, "valid_loss": validation.loss}
+        for protocol in ("sampled", "full"):
+            metrics = getattr(validation, protocol)
+            row |= {f"{protocol}_{name}": value for name, value in metrics.items()}
+        rows.append(row)
+    return training.round(6), pd.DataFrame(rows).round(6)

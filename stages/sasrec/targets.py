@@ -1,0 +1,57 @@
+"""What is to be ranked: for each of E users a target and candidates, as files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sasrec.errors import UserError
+from sasrec.files import read_npy, write_npy
+from sasrec.sequences import check_items
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of validation or test.
+
+    Attributes:
+        users: int32 [E], ascending.
+        items: int32 [E], the item that each user interacted with next.
+        candidates: int32 [E, K], items that the user never interacted with.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    candidates: np.ndarray
+
+    @property
+    def sampled_name(self) -> str:
+        """The sampled protocol's name in metrics: `sampled_100` for 100 candidates."""
+        return f"sampled_{self.candidates.shape[1]}"
+
+    def save(self, folder: Path) -> None:
+        """Write target_users.npy, target_items.npy and candidates.npy into `folder`."""
+        write_npy(folder / "target_users.npy", self.users.astype(np.int32))
+        write_npy(folder / "target_items.npy", self.items.astype(np.int32))
+        write_npy(folder / "candidates.npy", self.candidates.astype(np.int32))
+
+    @classmethod
+    def load(cls, folder: Path, *, num_users: int, num_items: int) -> "Targets":
+        """Read what `save` wrote, checked: shapes that fit, ids in range.
+
+        Raises:
+            UserError: a file is missing or does not fit the others.
+        """
+        users = read_npy(folder / "target_users.npy", np.int32)
+        items = read_npy(folder / "target_items.npy", np.int32)
+        candidates = read_npy(folder / "candidates.npy", np.int32)
+        if not (users.shape == items.shape == candidates.shape[:1] and candidates.ndim == 2):
+            raise UserError(
+                f"{folder}: {users.shape} users, {items.shape} targets and {candidates.shape} "
+                "candidates do not fit together"
+            )
+        if len(users) and not (users.min() >= 1 and users.max() <= num_users):
+            raise UserError(f"{folder}/target_users.npy: expected users from 1 to {num_users}")
+        check_items(items, num_items, folder / "target_items.npy")
+        check_items(candidates, num_items, folder / "candidates.npy")
+        return cls(users, items, candidates)

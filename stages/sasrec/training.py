@@ -1,0 +1,146 @@
+"""One epoch of training: random batches, new negatives, Adam.
+
+The same seed gives the same bytes on one machine: every epoch starts its own generators from
+(seed, epoch), so nothing depends on what ran before.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from sasrec.batches import SequenceReader, TrainingBatch, epoch_batches
+from sasrec.errors import UserError
+from sasrec.losses import binary_cross_entropy
+from sasrec.model import SASRec
+from sasrec.negatives import NegativeSampler, check_unseen_exist
+from sasrec.params import Section
+from sasrec.sequences import Sequences
+from sasrec.unseen import unseen_items
+
+
+class TrainParams(Section):
+    """The params section `train`."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    num_negatives: int = Field(ge=1)
+    valid_every: int = Field(ge=1)
+    patience: int = Field(ge=1)
+    monitor: Literal["sampled", "full"]
+    seed: int = Field(ge=0, lt=1 << 32)
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["float32", "bfloat16"]
+    compile: bool
+
+
+@dataclass(frozen=True)
+class EpochStats:
+    """What an epoch came to: mean loss a position, positions learnt from, wall time."""
+
+    loss: float
+    interactions: int
+    seconds: float
+
+
+class Trainer:
+    """Trains `model` on `sequences`, an epoch at a time.
+
+    Raises:
+        UserError: a user interacted with every item, so that no negative can be drawn.
+    """
+
+    def __init__(
+        self, model: SASRec, sequences: Sequences, params: TrainParams, device: torch.device
+    ) -> None:
+        check_unseen_exist(sequences, model.num_items)
+        self.model = model.to(device)
+        self.params = params
+        self.device = device
+        self.sequences = sequences
+        self.users = np.flatnonzero(sequences.lengths >= 2)  # a position needs a next item
+        dense = params.compile or device.type != "cpu"
+        self.reader = SequenceReader(sequences, model.config.max_length, device, dense=dense)
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=params.learning_rate, betas=(0.9, 0.98), fused=True
+        )
+        self._forward = torch.compile(model) if params.compile else model
+        # On a GPU all users' unseen items lie there from the start; on the CPU a batch's own are
+        # found when it is drawn, so that memory follows the batch.
+        self._sampler = self._sampler_for(np.arange(sequences.num_users + 1)) if dense else None
+
+    def run_epoch(self, epoch: int) -> EpochStats:
+        """Learn once from every user. `epoch` counts from 1.
+
+        Raises:
+            UserError: the loss is NaN or infinite.
+        """
+        started = time.perf_counter()
+        self.model.train()
+        batches, generator = self._start(epoch)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for users in batches:
+            total += self._step(users, generator)
+        loss = total.item()
+        interactions = int(self._positions(self.users).sum())
+        if not np.isfinite(loss):
+            raise UserError(
+                f"the loss of epoch {epoch} is {loss}: training diverged; "
+                f"lower train.learning_rate = {self.params.learning_rate}"
+            )
+        return EpochStats(loss / interactions, interactions, time.perf_counter() - started)
+
+    def loss(self, batch: TrainingBatch, negatives: Tensor) -> Tensor:
+        """The sum of losses over the batch's real positions; `negatives` int64 [T, K]."""
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.params.precision == "bfloat16"
+        ):
+            states = self._forward(batch.inputs)
+        return binary_cross_entropy(
+            states.float(),
+            embedding=self.model.scoring_embedding,
+            targets=batch.targets,
+            negatives=negatives,
+        )
+
+    def _step(self, users: np.ndarray, generator: torch.Generator) -> Tensor:
+        """One step of the optimizer; returns the sum of losses, without waiting for it."""
+        batch = self.reader.training_batch(users)
+        total = self.loss(batch, self._draw_negatives(batch, generator))
+        self.optimizer.zero_grad()
+        (total / int(self._positions(users).sum())).backward()
+        self.optimizer.step()
+        return total.detach().double()
+
+    def _draw_negatives(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor:
+        """int64 [T, K]; arbitrary items at padding."""
+        rows = batch.inputs.layout.rows
+        if self._sampler is None:
+            sampler = self._sampler_for(batch.users.numpy())
+        else:
+            sampler, rows = self._sampler, batch.users[rows]
+        return sampler.draw(rows[:, None].expand(-1, self.params.num_negatives), generator)
+
+    def _sampler_for(self, users: np.ndarray) -> NegativeSampler:
+        unseen = unseen_items(self.sequences, users, self.model.num_items)
+        return NegativeSampler.build(unseen, self.device)
+
+    def _positions(self, users: np.ndarray) -> np.ndarray:
+        """How many positions each of `users` is learnt from."""
+        return np.minimum(self.sequences.lengths[users] - 1, self.model.config.max_length)
+
+    def _start(self, epoch: int) -> tuple[list[np.ndarray], torch.Generator]:
+        """The epoch's batches and the generator of its negatives; dropout is seeded too."""
+        order, negatives, dropout = np.random.SeedSequence((self.params.seed, epoch)).spawn(3)
+        batches = epoch_batches(self.users, self.params.batch_size, np.random.default_rng(order))
+        dropout_seed = int(dropout.generate_state(1, np.uint64)[0])
+        self.model.noise.reseed(dropout_seed)
+        torch.manual_seed(dropout_seed)  # what dropout draws from on other devices
+        generator = torch.Generator(self.device)
+        generator.manual_seed(int(negatives.generate_state(1, np.uint64)[0] >> 1))
+        return batches, generator

@@ -1,0 +1,35 @@
+"""What is measured between epochs: loss, HR@10 and NDCG@10 of the validation targets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sasrec.batches import SequenceReader
+from sasrec.metrics import summarise
+from sasrec.model import SASRec
+from sasrec.ranking import rank_targets
+from sasrec.targets import Targets
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Validation of one model.
+
+    Attributes:
+        loss: as in training, of the target against the mean over the user's candidates.
+        sampled, full: HR@10, NDCG@10 and MRR by either protocol.
+    """
+
+    loss: float
+    sampled: dict[str, float]
+    full: dict[str, float]
+
+
+def validate(model: SASRec, reader: SequenceReader, targets: Targets) -> Validation:
+    """Rank the validation targets by both protocols; `reader` holds the histories."""
+    ranks = rank_targets(model, reader, targets)
+    return Validation(
+        loss=float(np.mean(ranks.losses)),
+        sampled=summarise(ranks.sampled, (10,)),
+        full=summarise(ranks.full, (10,)),
+    )

@@ -1,0 +1,69 @@
+"""Split the interactions into training sequences, validation targets and test targets.
+
+Reads   data/interactions/, section `split` of params.yaml
+Writes  data/split/train/   offsets.npy, items.npy (the training sequences), dataset.json
+        data/split/valid/   target_users.npy, target_items.npy, candidates.npy
+        data/split/test/    the same, and offsets.npy, items.npy (each user's history)
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from sasrec.candidates import draw_candidates
+from sasrec.files import new_folder, read_json, read_npy, write_json
+from sasrec.params import load_params
+from sasrec.sequences import Sequences
+from sasrec.splitting import SplitParams, cut
+from sasrec.stage import run_stage
+from sasrec.targets import Targets
+
+INTERACTIONS = Path("data/interactions")
+SPLIT = Path("data/split")
+
+
+def main() -> None:
+    params = load_params("split", SplitParams)
+    dataset = read_json(INTERACTIONS / "dataset.json")
+    users = read_npy(INTERACTIONS / "user.npy", np.int32)
+    items = read_npy(INTERACTIONS / "item.npy", np.int32)
+    timestamps = read_npy(INTERACTIONS / "timestamp.npy", np.int64)
+    sequences = Sequences.from_interactions(users, items, dataset["num_users"])
+
+    split = cut(sequences, timestamps if dataset["has_timestamps"] else None, params)
+    train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
+    generator = np.random.default_rng(params.seed)
+    valid, test = (
+        Targets(
+            target_users,
+            sequences.items[ends[target_users]],
+            draw_candidates(
+                sequences,
+                target_users,
+                num_items=dataset["num_items"],
+                num_candidates=params.num_candidates,
+                generator=generator,
+            ),
+        )
+        for target_users, ends in (
+            (split.valid_users, split.train_ends),
+            (split.test_users, split.test_ends),
+        )
+    )
+
+    with new_folder(SPLIT / "train") as folder:
+        train.save(folder)
+        write_json(folder / "dataset.json", dataset)
+    with new_folder(SPLIT / "valid") as folder:
+        valid.save(folder)
+    with new_folder(SPLIT / "test") as folder:
+        history.save(folder)
+        test.save(folder)
+    print(
+        f"{params.strategy}: {len(train.items):,} interactions to train on, "
+        f"{len(valid.users):,} users to validate, {len(test.users):,} to test"
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__)

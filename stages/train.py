@@ -1,0 +1,62 @@
+"""Train SASRec and keep the epoch that is best on validation.
+
+Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml
+Writes  data/model/          model.safetensors, model.json (what rebuilds it),
+                             training.csv, validation.csv (curves, a row an epoch)
+        metrics/train.json   best epoch, its validation metrics, speed
+"""
+
+from functools import partial
+from pathlib import Path
+
+from sasrec.checkpoint import save_model
+from sasrec.devices import choose_device, describe_device
+from sasrec.files import new_folder, read_json, write_csv, write_json
+from sasrec.fitting import fit
+from sasrec.hyperparameters import ModelParams
+from sasrec.lock import only_one
+from sasrec.model import SASRec
+from sasrec.params import load_params
+from sasrec.records import curves, model_description, train_metrics
+from sasrec.sequences import Sequences
+from sasrec.stage import run_stage
+from sasrec.targets import Targets
+from sasrec.training import Trainer, TrainParams
+from sasrec.validation import validate
+
+TRAIN = Path("data/split/train")
+VALID = Path("data/split/valid")
+MODEL = Path("data/model")
+
+
+def main() -> None:
+    model_params = load_params("model", ModelParams)
+    params = load_params("train", TrainParams)
+    device = choose_device(params.device)
+    dataset = read_json(TRAIN / "dataset.json")
+    config = model_params.resolve(dataset["name"])
+    num_users, num_items = dataset["num_users"], dataset["num_items"]
+    sequences = Sequences.load(TRAIN, num_items)
+    targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
+
+    with only_one(MODEL):
+        model = SASRec(config, num_items, seed=params.seed)
+        trainer = Trainer(model, sequences, params, device)
+        print(
+            f"training {config.variant} on {dataset['name']}: {len(trainer.users):,} users, "
+            f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
+            f"on {describe_device(device)}",
+            flush=True,
+        )
+        report = partial(print, flush=True)
+        history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
+        training, validation = curves(history)
+        with new_folder(MODEL) as folder:
+            save_model(folder, model, model_description(dataset, params, history))
+            write_csv(folder / "training.csv", training)
+            write_csv(folder / "validation.csv", validation)
+        write_json(Path("metrics/train.json"), train_metrics(history, config, targets.sampled_name))
+
+
+if __name__ == "__main__":
+    run_stage(main, __doc__)

@@ -1,0 +1,298 @@
+"""The stages download and preprocess in a folder of their own, as scripts and as functions."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import download
+import preprocess
+from sasrec.errors import UserError
+
+STAGES = Path(__file__).parents[1] / "stages"
+AUTHORS_FILE = Path(os.environ.get("SASREC_MIRROR", ""), "ml-1m.txt").absolute()
+CSV = """user,item,rating,timestamp
+ben,tea,4,200
+ann,"bread, rye",5,100
+ben,"bread, rye",5,300
+ann,tea,2,300
+ann,tea,3,300
+ann,tea,3,400
+cleo,milk,3,400
+"""
+DATA: dict[str, Any] = {
+    "name": "local",
+    "path": "mine.csv",
+    "columns": {"user": "user", "item": "item", "timestamp": "timestamp", "rating": "rating"},
+    "time_unit": "s",
+    "min_rating": None,
+    "min_interactions": 2,
+    "filter": "once",
+    "synthetic": {"num_users": 53, "num_items": 101, "num_interactions": 1009, "seed": 1},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    (tmp_path / "mine.csv").write_text(CSV)
+    set_params(tmp_path)
+    return tmp_path
+
+
+def set_params(folder: Path, **changes: Any) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump({"data": {**DATA, **changes}}))
+
+
+def run(
+    folder: Path, stage: str, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    command = [sys.executable, str(STAGES / f"{stage}.py")]
+    return subprocess.run(
+        command, cwd=folder, env=environment, preexec_fn=before, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def succeed(folder: Path, *stages: str) -> str:
+    output = ""
+    for stage in stages:
+        done = run(folder, stage)
+        assert (done.returncode, done.stderr) == (0, "")
+        output += done.stdout
+    return output
+
+
+def fail(folder: Path, stage: str, before: Callable[[], None] | None = None) -> str:
+    """The sentence that a script fails with."""
+    done = run(folder, stage, before)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert_nothing_written(folder, stage)
+    start = f"{stage}.py: error: "
+    assert done.stderr.startswith(start)
+    return done.stderr.removeprefix(start)
+
+
+def refuse(folder: Path, main: Callable[[], None]) -> str:
+    """The sentence of a stage that is called as a function."""
+    with pytest.raises(UserError) as error:
+        main()
+    assert "\n" not in str(error.value)
+    assert_nothing_written(folder, main.__module__)
+    return str(error.value)
+
+
+def assert_nothing_written(folder: Path, stage: str) -> None:
+    output = {"download": "raw", "preprocess": "interactions"}[stage]
+    assert not list(folder.glob(f"data/*{output}*"))
+    assert not (folder / "metrics").exists()
+
+
+def read(folder: Path) -> dict[str, list]:
+    return {
+        path.stem: np.load(path).tolist() for path in (folder / "data/interactions").glob("*.npy")
+    }
+
+
+def write_source(folder: Path, suffix: str) -> None:
+    frame = pd.read_csv(folder / "mine.csv")
+    if suffix == ".tsv":
+        frame.to_csv(folder / "mine.tsv", sep="\t", index=False)
+    elif suffix == ".parquet":
+        frame.to_parquet(folder / "mine.parquet")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_a_local_file_by_hand(folder, suffix):
+    write_source(folder, suffix)
+    set_params(folder, path=f"mine{suffix}")
+    output = succeed(folder, "download", "preprocess")
+    assert "local: 7 interactions → 5 of 2 users and 2 items" in output
+
+    # In time: ann bread 100, ben tea 200, ben bread 300, ann tea 300 (twice), ann tea 400, and
+    # cleo's only one at 400; the repetition and cleo are dropped.
+    assert read(folder) == {
+        "user": [1, 1, 1, 2, 2],
+        "item": [1, 2, 2, 2, 1],
+        "timestamp": [100, 300, 400, 200, 300],
+        "rating": [5.0, 2.0, 3.0, 4.0, 5.0],
+    }
+    written = folder / "data/interactions"
+    assert (written / "users.csv").read_bytes() == b"id,raw_id\n1,ann\n2,ben\n"
+    assert (written / "items.csv").read_bytes() == b'id,raw_id\n1,"bread, rye"\n2,tea\n'
+    assert json.loads((written / "dataset.json").read_text()) == {
+        "name": "local",
+        "num_users": 2,
+        "num_items": 2,
+        "num_interactions": 5,
+        "has_ratings": True,
+        "has_timestamps": True,
+    }
+    metrics = json.loads((folder / "metrics/data.json").read_text())
+    assert metrics["dropped"] == {"min_rating": 0, "duplicates": 1, "min_interactions": 1}
+    assert metrics["sequence_length"] == {"mean": 2.5, "median": 2.5, "max": 3}
+
+
+def test_the_raw_folder_holds_the_file_byte_for_byte(folder):
+    set_params(folder, path=str(folder / "mine.csv"))
+    download.main()
+    assert (folder / "data/raw/interactions.csv").read_bytes() == CSV.encode()
+    source = (folder / "data/raw/source.json").read_text()
+    assert json.loads(source)["origin"] == "mine.csv"
+    assert str(folder) not in source
+
+
+def test_the_same_bytes_every_time(folder):
+    set_params(folder, name="synthetic")
+    found = []
+    for _ in range(2):
+        download.main()
+        preprocess.main()
+        found.append({p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()})
+    assert found[0] == found[1]
+    assert sum(path.suffix == ".npy" for path in found[0]) == 4
+
+
+def test_low_ratings_go_before_repetitions(folder):
+    set_params(folder, min_rating=3, filter="k-core")
+    download.main()
+    preprocess.main()
+    # Of ann's two teas at 300 the first is rated 2: it goes, so the second is no repetition.
+    assert read(folder) == {
+        "user": [1, 1, 1, 2, 2],
+        "item": [1, 2, 2, 2, 1],
+        "timestamp": [100, 300, 400, 200, 300],
+        "rating": [5.0, 3.0, 3.0, 4.0, 5.0],
+    }
+    metrics = json.loads((folder / "metrics/data.json").read_text())
+    assert metrics["dropped"] == {"min_rating": 1, "duplicates": 0, "min_interactions": 1}
+
+
+def test_scripts_end_with_one_line_and_exit_code_1(folder):
+    set_params(folder, name="ml-100")
+    assert "unknown dataset" in fail(folder, "download")
+    set_params(folder, min_interactions=9)
+    succeed(folder, "download")
+    assert "0 interactions are left" in fail(folder, "preprocess")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "ml-100"}, "data.name = 'ml-100': unknown dataset, expected one of ml-100k, ml"),
+        ({"path": "none.csv"}, "data.path = 'none.csv': there is no such file"),
+        ({"path": "."}, "data.path = '.': expected a file named *.csv, .tsv, .parquet"),
+        ({"path": "mine.xlsx"}, "data.path = 'mine.xlsx': expected a file named *.csv, .tsv, .p"),
+        ({"path": "empty.csv"}, "data.path = 'empty.csv': the file is empty"),
+        ({"min_interactions": 0}, "data.min_interactions = 0: "),
+        ({"filter": "twice"}, "data.filter = 'twice': "),
+        ({"time_unit": "h"}, "data.time_unit = 'h': "),
+        (
+            {"synthetic": DATA["synthetic"] | {"num_interactions": 5}},
+            "num_interactions = 5 is less",
+        ),
+        ({"columns": DATA["columns"] | {"item": "user"}}, "a column is named twice: user, user"),
+    ],
+)
+def test_wrong_params_and_paths(folder, changes, message):
+    (folder / "empty.csv").touch()
+    set_params(folder, **changes)
+    assert message in refuse(folder, download.main)
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "message"),
+    [
+        (CSV + "ann,tea,five,1\n", {}, "mine.csv, line 9: rating is 'five'"),
+        (CSV, {"columns": DATA["columns"] | {"item": "song"}}, "no column 'song'; its columns are"),
+        (
+            CSV,
+            {"min_interactions": 9},
+            "0 interactions are left of 7 interactions of 3 users and 3",
+        ),
+        (CSV, {"min_rating": 9.5}, "dropped 7 rated under data.min_rating = 9.5, 0 duplicates"),
+        (
+            CSV,
+            {"min_rating": 1.0, "columns": DATA["columns"] | {"rating": None}},
+            "data.min_rating = 1, but the data has no ratings",
+        ),
+    ],
+)
+def test_wrong_content(folder, content, changes, message):
+    (folder / "mine.csv").write_text(content)
+    set_params(folder, **changes)
+    download.main()
+    assert message in refuse(folder, preprocess.main)
+
+
+def test_preprocess_wants_the_raw_data_of_this_dataset(folder):
+    assert "data/raw/source.json not found" in refuse(folder, preprocess.main)
+    download.main()
+    set_params(folder, name="synthetic")
+    message = refuse(folder, preprocess.main)
+    assert "data/raw holds local, but data.name is synthetic" in message
+
+
+def limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+
+def test_a_full_disk_leaves_nothing(folder):
+    (folder / "mine.csv").write_text(CSV + "".join(f"u{n},tea,1,{n}\n" for n in range(500)))
+    for name in ("local", "synthetic"):
+        set_params(folder, name=name)
+        message = fail(folder, "download", limit_file_size)
+        assert message.startswith("cannot write or read a file: File too large")
+    succeed(folder, "download")
+    message = fail(folder, "preprocess", limit_file_size)
+    assert message.startswith("cannot write or read a file: No space left on device")
+
+
+def test_a_killed_download_leaves_nothing_under_the_final_name(folder):
+    size = {"num_users": 10**6, "num_items": 1000, "num_interactions": 10**8, "seed": 1}
+    set_params(folder, name="synthetic", synthetic=size)
+    process = subprocess.Popen([sys.executable, str(STAGES / "download.py")], cwd=folder)
+    deadline = time.monotonic() + 30
+    while not list(folder.glob("data/.raw.tmp/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert [path.name for path in (folder / "data").iterdir()] == [".raw.tmp"]
+    set_params(folder)
+    download.main()
+    assert [path.name for path in (folder / "data").iterdir()] == ["raw"]
+
+
+@pytest.mark.parametrize("stage", ["download", "preprocess"])
+def test_help_says_what_is_read_and_written(stage):
+    command = [sys.executable, str(STAGES / f"{stage}.py"), "--help"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Reads " in output
+    assert "Writes " in output
+
+
+@pytest.mark.skipif(not AUTHORS_FILE.is_file(), reason="needs ml-1m.txt in SASREC_MIRROR")
+def test_the_authors_file_is_taken_as_it_is(folder):
+    set_params(folder, name="ml-1m-sasrec", min_interactions=1000)
+    output = succeed(folder, "download", "preprocess")
+    assert "ml-1m-sasrec: 999,611 interactions → 999,611 of 6,040 users and 3,416 items" in output
+    user, item = np.loadtxt(AUTHORS_FILE, dtype=np.int32, unpack=True)
+    written = folder / "data/interactions"
+    assert np.array_equal(np.load(written / "user.npy"), user)
+    assert np.array_equal(np.load(written / "item.npy"), item)
+    assert np.array_equal(np.load(written / "timestamp.npy"), np.arange(1, len(user) + 1))
+    assert str(AUTHORS_FILE.parent) not in (folder / "data/raw/source.json").read_text()
