@@ -7,6 +7,7 @@ Writes  metrics/test.json        HR@k, NDCG@k, MRR by protocol; coverage, popula
         plots/                   CSV files that DVC draws, and the same as PNG
 """
 
+import sasrec.threads  # isort: skip  # noqa: F401, before torch
 from pathlib import Path
 
 import pandas as pd

@@ -6,6 +6,7 @@ Writes  data/model/          model.safetensors, model.json (what rebuilds it),
         metrics/train.json   best epoch, its validation metrics, speed
 """
 
+import sasrec.threads  # isort: skip  # noqa: F401, before torch
 from functools import partial
 from pathlib import Path
 

@@ -49,7 +49,7 @@ class Evaluation:
         intervals: by protocol and metric, the 95% bootstrap interval.
         ranks: user, item, history_length, and the rank by each protocol; a row a user.
         by_length: mean metrics of users grouped by length of history.
-        by_rank: how often each rank up to K + 1 occurs, as a share of users.
+        by_rank: how often each rank up to K + 1 occurs, as a share of users, and HR up to there.
     """
 
     metrics: dict[str, dict[str, float]]
@@ -104,9 +104,9 @@ def _top_lists(top: np.ndarray, histories: Sequences, num_items: int) -> dict[st
 def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:
     """A row a range of history lengths that occurs; `history_length` is the mean in it."""
     bins = np.searchsorted(LENGTH_EDGES, table["history_length"], side="right") - 1
-    labels = [
-        f"{low}-{high - 1}" for low, high in itertools.pairwise(LENGTH_EDGES)
-    ] + [f"{LENGTH_EDGES[-1]}+"]
+    labels = [f"{low}-{high - 1}" for low, high in itertools.pairwise(LENGTH_EDGES)] + [
+        f"{LENGTH_EDGES[-1]}+"
+    ]
     columns = {"history_length": table["history_length"].to_numpy(float)}
     for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
         for name, shares in metric_values(values, (10,)).items():
@@ -119,13 +119,14 @@ def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:
 
 
 def _by_rank(ranks: Ranks, worst: int) -> pd.DataFrame:
-    """The share of users at each rank 1..worst; half ranks count as the better one."""
-    counts = {
-        f"{protocol}_share": np.bincount(values.astype(np.int64), minlength=worst + 1)[
-            1 : worst + 1
-        ]
-        for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full))
-    }
-    shares = pd.DataFrame(counts) / len(ranks.full)
-    shares.insert(0, "rank", np.arange(1, worst + 1))
-    return shares.round(6)
+    """For each rank 1..worst its share of users, and HR at that cut-off.
+
+    Half ranks count as the better one in the share.
+    """
+    table = {"rank": np.arange(1, worst + 1)}
+    for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
+        whole = np.bincount(values.astype(np.int64), minlength=worst + 1)[1 : worst + 1]
+        within = np.searchsorted(np.sort(values), table["rank"], side="right")
+        table[f"{protocol}_share"] = whole / len(values)
+        table[f"{protocol}_HR"] = within / len(values)
+    return pd.DataFrame(table).round(6)

@@ -49,16 +49,18 @@ def draw_by_length(table: pd.DataFrame, path: Path) -> None:
 
 
 def draw_by_rank(table: pd.DataFrame, path: Path) -> None:
-    """How often each rank occurs, by both protocols."""
-    _figure, axis = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
-    for column, label in (("sampled_share", "among sampled candidates"), ("full_share", "full")):
-        axis.step(table["rank"], table[column], where="mid", label=label)
-    axis.set_yscale("symlog", linthresh=1e-3)
-    axis.set_ylim(bottom=0)
-    axis.set(title="How often each rank occurs", xlabel="rank of the target, 1 is best")
-    axis.set_ylabel("share of users (logarithmic above 0.001)")
-    axis.legend()
-    axis.grid(alpha=0.3)
+    """How often each rank occurs, and HR@k for every k, by both protocols."""
+    _, axes = pyplot.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
+    for protocol, label in (("sampled", "sampled candidates"), ("full", "all items")):
+        occurring = table[table[f"{protocol}_share"] > 0]
+        axes[0].plot(occurring["rank"], occurring[f"{protocol}_share"], ".", label=label)
+        axes[1].plot(table["rank"], table[f"{protocol}_HR"], label=label)
+    axes[0].set(title="How often each rank occurs", xlabel="rank of the target, 1 is best")
+    axes[0].set(ylabel="share of users", xscale="log", yscale="log")
+    axes[1].set(title="Hit rate at every cut-off", xlabel="k", ylabel="HR@k", ylim=(0, 1))
+    for axis in axes:
+        axis.legend()
+        axis.grid(alpha=0.3)
     _save(path)
 
 

@@ -1,0 +1,296 @@
+"""Ranks and top lists against loops over items, with scores that are known or those of a model."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sasrec import ranking
+from sasrec.batches import SequenceReader
+from sasrec.errors import UserError
+from sasrec.model import ModelConfig, SASRec
+from sasrec.ranking import rank_among, rank_targets
+from sasrec.sequences import Sequences
+from sasrec.targets import Targets
+from sasrec.validation import validate
+
+NUM_ITEMS = 23
+CONFIG = {
+    "variant": "paper",
+    "hidden_size": 6,
+    "num_blocks": 2,
+    "num_heads": 2,
+    "max_length": 5,
+    "dropout": 0.5,
+    "output_projection": False,
+    "position_embedding": True,
+    "tied_embedding": True,
+    "residual": True,
+    "initialisation": "xavier_normal",
+}
+
+
+def sequences_of(*histories):
+    users = np.repeat(np.arange(1, len(histories) + 1), [len(items) for items in histories])
+    return Sequences.from_interactions(users, np.concatenate(histories), len(histories))
+
+
+def targets_of(items, candidates, users=None):
+    users = range(1, len(items) + 1) if users is None else users
+    return Targets(*(np.array(array, np.int32) for array in (users, items, candidates)))
+
+
+def model_with_scores(scores):
+    """A model that gives item i the score scores[i - 1], whatever the history.
+
+    The last norm keeps nothing of the state but its bias, the first unit vector.
+    """
+    config = ModelConfig(**CONFIG | {"num_blocks": 0})
+    model = SASRec(config, len(scores), seed=1)
+    with torch.no_grad():
+        model.last_norm.weight.zero_()
+        model.last_norm.bias.copy_(torch.eye(config.hidden_size)[0])
+        model.item_embedding.weight[1:, 0] = torch.tensor(scores, dtype=torch.float32)
+    return model
+
+
+def random_model(seed, **changes):
+    """A model whose states differ much from user to user."""
+    model = SASRec(ModelConfig(**CONFIG | changes), NUM_ITEMS, seed=seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)) / 2
+        model.item_embedding.weight[0] = 0
+    return model
+
+
+def rank(model, sequences, targets, **options):
+    reader = SequenceReader(
+        sequences, model.config.max_length, torch.device("cpu"), dense=options.pop("dense", False)
+    )
+    return rank_targets(model, reader, targets, **options)
+
+
+def scores_alone(model, history):
+    """The score of every item by its id, from one user alone and the states of all positions."""
+    reader = SequenceReader(
+        sequences_of(history), model.config.max_length, torch.device("cpu"), dense=False
+    )
+    batch, _ = reader.histories(np.array([1]))
+    with torch.no_grad():
+        state = model.eval()(batch)[-1]
+        return [math.nan] + [float(state @ row) for row in model.scoring_embedding[1:]]
+
+
+def loop_rank(scores, target, others):
+    rank = 1.0
+    for item in others:
+        if item != target:
+            rank += (scores[item] > scores[target]) + 0.5 * (scores[item] == scores[target])
+    return rank
+
+
+def allowed_items(num_items, history, target, *, filter_seen):
+    seen = set(map(int, history)) if filter_seen else set()
+    return [item for item in range(1, num_items + 1) if item == target or item not in seen]
+
+
+def random_case(seed, count=17):
+    """Users with histories of 1 to 12 items (more than max_length) and random targets."""
+    generator = np.random.default_rng(seed)
+    items = np.arange(1, NUM_ITEMS + 1)
+    histories = [generator.choice(items, generator.integers(1, 13)) for _ in range(count)]
+    candidates = [generator.permutation(np.setdiff1d(items, history))[:7] for history in histories]
+    return sequences_of(*histories), targets_of(generator.choice(items, count), candidates)
+
+
+def test_rank_among_by_hand():
+    # Of the second row's four, two are higher and one ties: 1 + 2 + 1/2.
+    scores = torch.tensor([[1.0, 2.0, 3.0, 4.0], [9.0, 5.0, 7.0, 1.0], [0.0, 0.0, 0.0, -math.inf]])
+    ranks = rank_among(torch.tensor([5.0, 5.0, 0.0]), scores)
+    assert ranks.dtype == torch.float64
+    assert ranks.tolist() == [1.0, 3.5, 2.5]
+
+
+def test_ranks_by_hand():
+    # Scores of the items 1 to 7. The target is item 3 (score 4).
+    model = model_with_scores([9, 4, 4, 8, 1, 4, 6])
+    sequences = sequences_of([1, 2, 5])
+    targets = targets_of([3], [[4, 6, 7]])
+    ranks = rank(model, sequences, targets, top_k=3)
+    assert ranks.sampled.tolist() == [3.5]  # 4 and 7 are higher, 6 ties
+    assert ranks.full.tolist() == [3.5]  # 1, 2 and 5 are in the history
+    assert ranks.top[0, :2].tolist() == [4, 7]
+    assert ranks.top[0, 2] in (3, 6)
+    unfiltered = rank(model, sequences, targets, filter_seen=False, top_k=3)
+    assert unfiltered.sampled.tolist() == [3.5]
+    assert unfiltered.full.tolist() == [5.0]  # 1, 4, 7 are higher, 2 and 6 tie
+    assert unfiltered.top.tolist() == [[1, 4, 7]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_ranks_of_known_scores_equal_a_loop(data):
+    num_items = data.draw(st.integers(3, 13))
+    item = st.integers(1, num_items)
+    scores = data.draw(st.lists(st.integers(-2, 2), min_size=num_items, max_size=num_items))
+    histories = data.draw(st.lists(st.lists(item, min_size=1, max_size=8), min_size=1, max_size=5))
+    items = [data.draw(item) for _ in histories]
+    candidates = [data.draw(st.permutations(range(1, num_items + 1)))[:2] for _ in histories]
+    candidates = [
+        [c if c != target else c % num_items + 1 for c in row]
+        for row, target in zip(candidates, items, strict=True)
+    ]
+    filter_seen = data.draw(st.booleans())
+    ranks = rank(
+        model_with_scores(scores),
+        sequences_of(*histories),
+        targets_of(items, candidates),
+        filter_seen=filter_seen,
+        top_k=1,
+    )
+    by_item = [math.nan, *scores]
+    for row, (history, target) in enumerate(zip(histories, items, strict=True)):
+        allowed = allowed_items(num_items, history, target, filter_seen=filter_seen)
+        assert ranks.sampled[row] == loop_rank(by_item, target, candidates[row])
+        assert ranks.full[row] == loop_rank(by_item, target, allowed)
+        assert ranks.top[row, 0] in allowed
+        assert by_item[ranks.top[row, 0]] == max(by_item[other] for other in allowed)
+
+
+@pytest.mark.parametrize("changes", [{}, {"variant": "official", "tied_embedding": False}])
+@pytest.mark.parametrize("filter_seen", [True, False])
+def test_ranks_of_a_model_equal_a_loop(filter_seen, changes):
+    sequences, targets = random_case(seed=3)
+    model = random_model(5, **changes)
+    ranks = rank(model, sequences, targets, filter_seen=filter_seen, top_k=4)
+    assert len(set(ranks.full)) > 5, "a case that tells users apart"
+    for row, user in enumerate(targets.users):
+        history, target = sequences.of(user), int(targets.items[row])
+        scores = scores_alone(model, history)
+        others = targets.candidates[row].tolist()
+        allowed = allowed_items(NUM_ITEMS, history, target, filter_seen=filter_seen)
+        assert ranks.sampled[row] == loop_rank(scores, target, others)
+        assert ranks.full[row] == loop_rank(scores, target, allowed)
+        best = sorted(allowed, key=lambda item: -scores[item])
+        assert ranks.top[row].tolist() == best[:4]
+        loss = math.log1p(math.exp(-scores[target]))
+        loss += sum(math.log1p(math.exp(scores[item])) for item in others) / len(others)
+        assert ranks.losses[row] == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_chunks_change_nothing(chunk, monkeypatch):
+    sequences, targets = random_case(seed=11)
+    model = random_model(2)
+    whole = rank(model, sequences, targets, top_k=5)
+    monkeypatch.setattr(ranking, "MAX_SCORES", chunk * (NUM_ITEMS + 1))
+    done = []
+    parts = rank(model, sequences, targets, top_k=5, progress=done.append)
+    assert done == [*range(chunk, 17, chunk), 17]
+    for name in ("sampled", "full", "top"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    np.testing.assert_allclose(parts.losses, whole.losses, rtol=1e-5)
+
+
+def test_a_chunk_holds_at_least_one_user(monkeypatch):
+    sequences, targets = random_case(seed=11, count=3)
+    monkeypatch.setattr(ranking, "MAX_SCORES", 1)
+    done = []
+    rank(random_model(2), sequences, targets, progress=done.append)
+    assert done == [1, 2, 3]
+
+
+def test_dense_and_grouped_batches_rank_alike():
+    sequences, targets = random_case(seed=13)
+    model = random_model(4)
+    grouped, dense = (rank(model, sequences, targets, dense=dense) for dense in (False, True))
+    np.testing.assert_array_equal(grouped.full, dense.full)
+    np.testing.assert_array_equal(grouped.sampled, dense.sampled)
+
+
+def test_some_users_only_in_their_order():
+    sequences, targets = random_case(seed=19)
+    model = random_model(6)
+    whole = rank(model, sequences, targets)
+    rows = np.array([2, 3, 7, 16])
+    part = Targets(targets.users[rows], targets.items[rows], targets.candidates[rows])
+    np.testing.assert_array_equal(rank(model, sequences, part).full, whole.full[rows])
+
+
+def test_a_constant_model_gets_chance_exactly():
+    sequences, targets = random_case(seed=29)
+    ranks = rank(model_with_scores([0.25] * NUM_ITEMS), sequences, targets)
+    assert set(ranks.sampled) == {(7 + 1 + 1) / 2}
+    for row, user in enumerate(targets.users):
+        target = int(targets.items[row])
+        allowed = allowed_items(NUM_ITEMS, sequences.of(user), target, filter_seen=True)
+        assert ranks.full[row] == (len(allowed) + 1) / 2
+    # -log sigmoid(s) - log(1 - sigmoid(s)) of a constant score s
+    expected = math.log1p(math.exp(-0.25)) + math.log1p(math.exp(0.25))
+    np.testing.assert_allclose(ranks.losses, expected, rtol=1e-6)
+    everything = rank(model_with_scores([0.25] * NUM_ITEMS), sequences, targets, filter_seen=False)
+    assert set(everything.full) == {(NUM_ITEMS + 1) / 2}
+
+
+def test_a_target_in_the_history_stays_a_candidate():
+    model = model_with_scores([1, 5, 3, 2])
+    ranks = rank(model, sequences_of([3, 2]), targets_of([3], [[1]]), top_k=2)
+    assert ranks.full.tolist() == [1.0]  # item 2 is left out, 3 is not
+    assert ranks.top.tolist() == [[3, 4]]
+
+
+def test_padding_is_no_candidate():
+    model = model_with_scores([-1.0, -2.0, -3.0])  # padding's score would be 0
+    ranks = rank(model, sequences_of([1]), targets_of([1], [[2]]), filter_seen=False, top_k=9)
+    assert ranks.full.tolist() == [1.0]
+    assert ranks.top.tolist() == [[1, 2, 3]]
+
+
+def test_only_the_latest_items_count():
+    model = random_model(8)
+    case = targets_of([4], [[9, 10]])
+    long, short = ([21, 22, 23, 5, 6, 7, 8, 2], [5, 6, 7, 8, 2])
+    longer, shorter = (
+        rank(model, sequences_of(history), case, filter_seen=False) for history in (long, short)
+    )
+    np.testing.assert_allclose(longer.losses, shorter.losses, rtol=1e-6)
+    # What is older than max_length is still left out of the ranking.
+    best_seen = model_with_scores([0.0] * 20 + [1, 1, 1])
+    assert rank(best_seen, sequences_of(long), case).full.tolist() == [(23 - 8 + 1) / 2]
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_not_finite_are_refused(wrong):
+    model = model_with_scores([1.0, wrong, 2.0])
+    with pytest.raises(UserError, match="NaN or infinite"):
+        rank(model, sequences_of([1]), targets_of([3], [[1]]))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_ranking_is_without_dropout_and_leaves_the_mode(training):
+    sequences, targets = random_case(seed=31)
+    model = random_model(9).train(training)
+    first = rank(model, sequences, targets)
+    assert model.training is training
+    np.testing.assert_array_equal(rank(model, sequences, targets).losses, first.losses)
+
+
+def test_validation_sums_the_ranks_up():
+    # Two users; targets score 4 and 1 against candidates 2, 3 (of 0, 9): ranks 1 and 3.
+    model = model_with_scores([4, 0, 2, 1, 3])
+    sequences = sequences_of([2], [2])
+    targets = targets_of([1, 4], [[3, 5], [3, 5]])
+    reader = SequenceReader(sequences, 5, torch.device("cpu"), dense=False)
+    result = validate(model, reader, targets)
+    mean = (math.log1p(math.exp(2)) + math.log1p(math.exp(3))) / 2
+    assert result.loss == pytest.approx(
+        (math.log1p(math.exp(-4)) + math.log1p(math.exp(-1))) / 2 + mean
+    )
+    # log2(2) = 1, log2(4) = 2; among all but item 2 the ranks are 1 and 4.
+    assert result.sampled == pytest.approx({"HR@10": 1, "NDCG@10": 3 / 4, "MRR": 2 / 3})
+    expected = {"HR@10": 1, "NDCG@10": (1 + 1 / math.log2(5)) / 2, "MRR": 5 / 8}
+    assert result.full == pytest.approx(expected)

@@ -1,0 +1,77 @@
+"""Models and batches small enough to work out by hand. Sizes are distinct primes where they may."""
+
+import numpy as np
+import torch
+
+from sasrec.batches import Batch, lay_out
+from sasrec.model import ModelConfig, SASRec
+from sasrec.sequences import Sequences
+
+NUM_ITEMS = 23
+MAX_LENGTH = 11
+
+# Rows from long to short, and three ways to lay them out.
+ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
+LAYOUTS = {
+    "groups": [(1, 7), (2, 5), (2, 2)],
+    "one group": [(5, 7)],
+    "wide": [(5, MAX_LENGTH)],
+    "exact": [(1, 7), (1, 5), (1, 4), (1, 2), (1, 1)],
+}
+
+
+def toy_config(**changes: object) -> ModelConfig:
+    """A config without dropout; `changes` replace its keys."""
+    values = {
+        "variant": "paper",
+        "hidden_size": 6,
+        "num_blocks": 2,
+        "num_heads": 1,
+        "max_length": MAX_LENGTH,
+        "dropout": 0.0,
+        "output_projection": False,
+        "position_embedding": True,
+        "tied_embedding": True,
+        "residual": True,
+        "initialisation": "xavier_uniform",
+    }
+    return ModelConfig.model_validate(values | changes)
+
+
+def toy_model(config: ModelConfig, seed: int = 1) -> SASRec:
+    """A model in float64 and eval mode in which no weight, norm or bias keeps its first value."""
+    model = SASRec(config, NUM_ITEMS, seed).double().eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(noise, alpha=0.4)
+            if name in ("item_embedding.weight", "output_embedding.weight"):
+                parameter[0] = 0
+    return model
+
+
+def toy_batch(rows: list[list[int]], groups: list[tuple[int, int]] | None = None) -> Batch:
+    """`rows` of items, oldest first, in `groups` (rows, length); a group a row if not given."""
+    groups = groups or [(1, len(row)) for row in rows]
+    widths = [length for count, length in groups for _ in range(count)]
+    items = [
+        item
+        for row, width in zip(rows, widths, strict=True)
+        for item in row + [0] * (width - len(row))
+    ]
+    layout = lay_out(torch.tensor([len(row) for row in rows]), groups)
+    return Batch(torch.tensor(items), layout)
+
+
+def by_row(values: torch.Tensor, batch: Batch) -> list[torch.Tensor]:
+    """The real positions of each row, from `values` [T, ...]."""
+    layout = batch.layout
+    return [values[(layout.rows == row) & layout.real] for row in range(len(layout.lengths))]
+
+
+def toy_sequences(rows: list[list[int]]) -> Sequences:
+    """Users 1, 2, ... with these items."""
+    users = np.repeat(np.arange(1, len(rows) + 1), [len(row) for row in rows])
+    items = np.array([item for row in rows for item in row], np.int32)
+    return Sequences.from_interactions(users, items, len(rows))
