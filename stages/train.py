@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sasrec.checkpoint import save_model
 from sasrec.devices import choose_device, describe_device
+from sasrec.distributed import is_launched, launch, world
 from sasrec.files import new_folder, read_json, write_csv, write_json
 from sasrec.fitting import fit
 from sasrec.hyperparameters import ModelParams
@@ -39,24 +40,31 @@ def main() -> None:
     num_users, num_items = dataset["num_users"], dataset["num_items"]
     sequences = Sequences.load(TRAIN, num_items)
     targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
+    if params.processes > 1 and not is_launched():
+        launch(params.processes)
+        return
 
-    with only_one(MODEL):
+    with world(device) as processes, only_one(MODEL, processes.is_first):
         model = SASRec(config, num_items, seed=params.seed)
-        trainer = Trainer(model, sequences, params, device)
-        print(
+        trainer = Trainer(model, sequences, params, device, processes)
+        report = partial(print, flush=True) if processes.is_first else _say_nothing
+        report(
             f"training {config.variant} on {dataset['name']}: {len(trainer.users):,} users, "
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
-            f"on {describe_device(device)}",
-            flush=True,
+            f"{processes.size} process(es) on {describe_device(device)}"
         )
-        report = partial(print, flush=True)
         history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
-        training, validation = curves(history)
-        with new_folder(MODEL) as folder:
-            save_model(folder, model, model_description(dataset, params, history))
-            write_csv(folder / "training.csv", training)
-            write_csv(folder / "validation.csv", validation)
-        write_json(Path("metrics/train.json"), train_metrics(history, config, targets.sampled_name))
+        if processes.is_first:
+            with new_folder(MODEL) as folder:
+                save_model(folder, model, model_description(dataset, params, history))
+                for name, curve in curves(history).items():
+                    write_csv(folder / f"{name}.csv", curve)
+            metrics = train_metrics(history, config, targets.sampled_name)
+            write_json(Path("metrics/train.json"), metrics)
+
+
+def _say_nothing(_: str) -> None:
+    """What the processes report that do not write."""
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import toy_sequences
 
 from sasrec import ranking
 from sasrec.batches import SequenceReader
 from sasrec.errors import UserError
 from sasrec.model import ModelConfig, SASRec
 from sasrec.ranking import rank_among, rank_targets
-from sasrec.sequences import Sequences
 from sasrec.targets import Targets
 from sasrec.validation import validate
 
@@ -31,11 +31,6 @@ CONFIG = {
     "residual": True,
     "initialisation": "xavier_normal",
 }
-
-
-def sequences_of(*histories):
-    users = np.repeat(np.arange(1, len(histories) + 1), [len(items) for items in histories])
-    return Sequences.from_interactions(users, np.concatenate(histories), len(histories))
 
 
 def targets_of(items, candidates, users=None):
@@ -77,7 +72,7 @@ def rank(model, sequences, targets, **options):
 def scores_alone(model, history):
     """The score of every item by its id, from one user alone and the states of all positions."""
     reader = SequenceReader(
-        sequences_of(history), model.config.max_length, torch.device("cpu"), dense=False
+        toy_sequences([history]), model.config.max_length, torch.device("cpu"), dense=False
     )
     batch, _ = reader.histories(np.array([1]))
     with torch.no_grad():
@@ -103,8 +98,12 @@ def random_case(seed, count=17):
     generator = np.random.default_rng(seed)
     items = np.arange(1, NUM_ITEMS + 1)
     histories = [generator.choice(items, generator.integers(1, 13)) for _ in range(count)]
-    candidates = [generator.permutation(np.setdiff1d(items, history))[:7] for history in histories]
-    return sequences_of(*histories), targets_of(generator.choice(items, count), candidates)
+    targets = generator.choice(items, count)
+    candidates = [
+        generator.permutation(np.setdiff1d(items, [*history, target]))[:7]
+        for history, target in zip(histories, targets, strict=True)
+    ]
+    return toy_sequences(histories), targets_of(targets, candidates)
 
 
 def test_rank_among_by_hand():
@@ -118,7 +117,7 @@ def test_rank_among_by_hand():
 def test_ranks_by_hand():
     # Scores of the items 1 to 7. The target is item 3 (score 4).
     model = model_with_scores([9, 4, 4, 8, 1, 4, 6])
-    sequences = sequences_of([1, 2, 5])
+    sequences = toy_sequences([[1, 2, 5]])
     targets = targets_of([3], [[4, 6, 7]])
     ranks = rank(model, sequences, targets, top_k=3)
     assert ranks.sampled.tolist() == [3.5]  # 4 and 7 are higher, 6 ties
@@ -147,7 +146,7 @@ def test_ranks_of_known_scores_equal_a_loop(data):
     filter_seen = data.draw(st.booleans())
     ranks = rank(
         model_with_scores(scores),
-        sequences_of(*histories),
+        toy_sequences(histories),
         targets_of(items, candidates),
         filter_seen=filter_seen,
         top_k=1,
@@ -238,14 +237,14 @@ def test_a_constant_model_gets_chance_exactly():
 
 def test_a_target_in_the_history_stays_a_candidate():
     model = model_with_scores([1, 5, 3, 2])
-    ranks = rank(model, sequences_of([3, 2]), targets_of([3], [[1]]), top_k=2)
+    ranks = rank(model, toy_sequences([[3, 2]]), targets_of([3], [[1]]), top_k=2)
     assert ranks.full.tolist() == [1.0]  # item 2 is left out, 3 is not
     assert ranks.top.tolist() == [[3, 4]]
 
 
 def test_padding_is_no_candidate():
     model = model_with_scores([-1.0, -2.0, -3.0])  # padding's score would be 0
-    ranks = rank(model, sequences_of([1]), targets_of([1], [[2]]), filter_seen=False, top_k=9)
+    ranks = rank(model, toy_sequences([[1]]), targets_of([1], [[2]]), filter_seen=False, top_k=9)
     assert ranks.full.tolist() == [1.0]
     assert ranks.top.tolist() == [[1, 2, 3]]
 
@@ -255,19 +254,19 @@ def test_only_the_latest_items_count():
     case = targets_of([4], [[9, 10]])
     long, short = ([21, 22, 23, 5, 6, 7, 8, 2], [5, 6, 7, 8, 2])
     longer, shorter = (
-        rank(model, sequences_of(history), case, filter_seen=False) for history in (long, short)
+        rank(model, toy_sequences([history]), case, filter_seen=False) for history in (long, short)
     )
     np.testing.assert_allclose(longer.losses, shorter.losses, rtol=1e-6)
     # What is older than max_length is still left out of the ranking.
     best_seen = model_with_scores([0.0] * 20 + [1, 1, 1])
-    assert rank(best_seen, sequences_of(long), case).full.tolist() == [(23 - 8 + 1) / 2]
+    assert rank(best_seen, toy_sequences([long]), case).full.tolist() == [(23 - 8 + 1) / 2]
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_scores_that_are_not_finite_are_refused(wrong):
     model = model_with_scores([1.0, wrong, 2.0])
     with pytest.raises(UserError, match="NaN or infinite"):
-        rank(model, sequences_of([1]), targets_of([3], [[1]]))
+        rank(model, toy_sequences([[1]]), targets_of([3], [[1]]))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -282,7 +281,7 @@ def test_ranking_is_without_dropout_and_leaves_the_mode(training):
 def test_validation_sums_the_ranks_up():
     # Two users; targets score 4 and 1 against candidates 2, 3 (of 0, 9): ranks 1 and 3.
     model = model_with_scores([4, 0, 2, 1, 3])
-    sequences = sequences_of([2], [2])
+    sequences = toy_sequences([[2], [2]])
     targets = targets_of([1, 4], [[3, 5], [3, 5]])
     reader = SequenceReader(sequences, 5, torch.device("cpu"), dense=False)
     result = validate(model, reader, targets)

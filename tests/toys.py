@@ -6,11 +6,12 @@ import torch
 from sasrec.batches import Batch, lay_out
 from sasrec.model import ModelConfig, SASRec
 from sasrec.sequences import Sequences
+from sasrec.training import TrainParams
 
 NUM_ITEMS = 23
 MAX_LENGTH = 11
 
-# Rows from long to short, and three ways to lay them out.
+# Rows from long to short, and ways to lay them out.
 ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
 LAYOUTS = {
     "groups": [(1, 7), (2, 5), (2, 2)],
@@ -18,6 +19,34 @@ LAYOUTS = {
     "wide": [(5, MAX_LENGTH)],
     "exact": [(1, 7), (1, 5), (1, 4), (1, 2), (1, 1)],
 }
+
+# What the model may have or lack, beside its variant.
+OPTIONS = {
+    "as published": {},
+    "two heads": {"num_heads": 2},
+    "a head a unit": {"num_heads": 6},
+    "projection": {"output_projection": True, "num_heads": 3},
+    "no residual": {"residual": False},
+    "no position": {"position_embedding": False},
+    "untied": {"tied_embedding": False},
+    "no blocks": {"num_blocks": 0},
+    "three blocks": {"num_blocks": 3},
+}
+
+TRAIN_PARAMS = TrainParams(
+    epochs=3,
+    batch_size=3,
+    learning_rate=0.01,
+    num_negatives=2,
+    valid_every=1,
+    patience=1,
+    monitor="sampled",
+    seed=1,
+    device="cpu",
+    processes=1,
+    precision="float32",
+    compile=False,
+)
 
 
 def toy_config(**changes: object) -> ModelConfig:

@@ -11,9 +11,9 @@ seeing padding. The formula, for each sequence and head (paper, equations 2 and 
 `attend` computes it by `_GroupedAttention` on the CPU, and by torch's fused kernel elsewhere.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -120,7 +120,7 @@ class _GroupedAttention(torch.autograd.Function):
         for span, rows, length in _spans(groups):
             q, k, v = (_split(x[span], rows, length, num_heads) for x in (query, key, value))
             out = _split(output[span], rows, length, num_heads)
-            for start, stop in _blocks(length):
+            for start, stop in _blocks(rows, length):
                 weights = _weights(q[:, start:stop], k[:, :stop], start)
                 keep = noise.keep(*weights.shape) if noise else None
                 attended = torch.bmm(_dropped(weights, keep), v[:, :stop])
@@ -142,7 +142,7 @@ class _GroupedAttention(torch.autograd.Function):
             q, k, v, grad = (_split(x[span], rows, length, num_heads) for x in inputs)
             grad_q, grad_k, grad_v = (_split(x[span], rows, length, num_heads) for x in grads)
             scale = 1 / math.sqrt(q.shape[-1])
-            for start, stop in _blocks(length):
+            for start, stop in _blocks(rows, length):
                 weights, keep = next(saved), next(saved)
                 out = grad[:, start:stop] * (noise.scale if noise else 1.0)
                 grad_v[:, :stop] += torch.bmm(_dropped(weights, keep).transpose(1, 2), out)
@@ -179,11 +179,11 @@ def _spans(groups: Sequence[Group]) -> list[tuple[slice, int, int]]:
     return spans
 
 
-def _blocks(length: int, shortest: int = 48) -> list[tuple[int, int]]:
-    """Query blocks (start, stop): up to four, none much shorter than `shortest`."""
-    count = max(1, min(4, length // shortest))
+def _blocks(rows: int, length: int) -> list[tuple[int, int]]:
+    """Query blocks (start, stop): up to four, fewer where little work would be saved."""
+    count = max(1, min(4, rows * length * length // 50_000))
     edges = [length * part // count for part in range(count + 1)]
-    return list(itertools.pairwise(edges))
+    return list(pairwise(edges))
 
 
 def _split(x: Tensor, rows: int, length: int, num_heads: int) -> Tensor:

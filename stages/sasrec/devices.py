@@ -1,5 +1,7 @@
 """Where to compute: the device that params.yaml asks for, if it is there."""
 
+import os
+
 import torch
 
 from sasrec.errors import UserError
@@ -26,6 +28,8 @@ def choose_device(name: str, key: str = "train.device") -> torch.device:
             f"{key} = {name!r}, but torch {torch.__version__} finds no such device here "
             f"(available: {there}); use auto"
         )
+    if name == "cuda":  # one GPU a process when there are several
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device(name)
 
 

@@ -47,16 +47,17 @@ def fit(
     """Train for at most `epochs`; stop after `patience` validations without a gain.
 
     The trainer's model ends with the weights of the best epoch by validation NDCG@10, in the
-    protocol that `train.monitor` names. `report` is given a line an epoch.
+    protocol that `train.monitor` names. `report` is given a line an epoch. Of several processes
+    the first validates for all, so that they stop together.
     """
-    params = trainer.params
+    params, world = trainer.params, trainer.world
     history = History()
     best_weights: dict[str, Tensor] = {}
     started = time.perf_counter()
     for epoch in range(1, params.epochs + 1):
         history.epochs.append(trainer.run_epoch(epoch))
         if epoch % params.valid_every == 0 or epoch == params.epochs:
-            history.validations[epoch] = validate()
+            history.validations[epoch] = world.from_first(validate() if world.is_first else None)
             if _is_best(history, epoch, params.monitor):
                 history.best_epoch = epoch
                 weights = trainer.model.state_dict()

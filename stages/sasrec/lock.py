@@ -10,12 +10,17 @@ from sasrec.errors import UserError
 
 
 @contextmanager
-def only_one(output: Path) -> Iterator[None]:
+def only_one(output: Path, hold: bool = True) -> Iterator[None]:
     """Hold the lock of `output` for the block; the system releases it when the process ends.
+
+    With `hold` False nothing is held: for the processes that do not write.
 
     Raises:
         UserError: another process holds it.
     """
+    if not hold:
+        yield
+        return
     path = output.with_name(f".{output.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -96,11 +96,11 @@ def rank_among(target_scores: Tensor, scores: Tensor) -> Tensor:
         target_scores: [B].
         scores: [B, K], without the target; -inf never counts as a candidate.
 
-    Returns: float64 [B].
+    Returns: float64 [B], on the CPU.
     """
     higher = torch.count_nonzero(scores > target_scores[:, None], 1)
     equal = torch.count_nonzero(scores == target_scores[:, None], 1)
-    return 1 + higher.double() + equal.double() / 2
+    return 1 + higher.cpu().double() + equal.cpu().double() / 2
 
 
 def _score(
@@ -130,7 +130,7 @@ def _rank_chunk(
     candidate_scores = scores.gather(1, candidates)
     losses = softplus(-target_scores) + softplus(candidate_scores).mean(1)
     into.losses[places] = losses.cpu().numpy()
-    into.sampled[places] = rank_among(target_scores, candidate_scores).cpu().numpy()
+    into.sampled[places] = rank_among(target_scores, candidate_scores).numpy()
     scores[:, 0] = -torch.inf
     if seen is not None:
         _leave_out(scores, seen)
@@ -138,7 +138,7 @@ def _rank_chunk(
     if into.top.shape[1]:
         into.top[places] = scores.topk(into.top.shape[1]).indices.cpu().numpy()
     scores.scatter_(1, targets[:, None], -torch.inf)  # the target does not tie with itself
-    into.full[places] = rank_among(target_scores, scores).cpu().numpy()
+    into.full[places] = rank_among(target_scores, scores).numpy()
 
 
 def _leave_out(scores: Tensor, seen: list[np.ndarray]) -> None:

@@ -34,8 +34,8 @@ def model_description(
     }
 
 
-def curves(history: History) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """By epoch: train_loss; and valid_loss with NDCG@10, HR@10 and MRR by both protocols."""
+def curves(history: History) -> dict[str, pd.DataFrame]:
+    """By epoch: `training` has the loss, `validation` the loss and metrics by both protocols."""
     training = pd.DataFrame(
         {
             "epoch": range(1, len(history.epochs) + 1),
@@ -49,4 +49,4 @@ def curves(history: History) -> tuple[pd.DataFrame, pd.DataFrame]:
             metrics = getattr(validation, protocol)
             row |= {f"{protocol}_{name}": value for name, value in metrics.items()}
         rows.append(row)
-    return training.round(6), pd.DataFrame(rows).round(6)
+    return {"training": training.round(6), "validation": pd.DataFrame(rows).round(6)}

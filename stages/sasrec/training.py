@@ -5,6 +5,7 @@ The same seed gives the same bytes on one machine: every epoch starts its own ge
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from sasrec.batches import SequenceReader, TrainingBatch, epoch_batches
+from sasrec.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
+from sasrec.distributed import World
 from sasrec.errors import UserError
 from sasrec.losses import binary_cross_entropy
 from sasrec.model import SASRec
@@ -35,6 +37,7 @@ class TrainParams(Section):
     monitor: Literal["sampled", "full"]
     seed: int = Field(ge=0, lt=1 << 32)
     device: Literal["auto", "cpu", "cuda", "mps"]
+    processes: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
     compile: bool
 
@@ -51,17 +54,26 @@ class EpochStats:
 class Trainer:
     """Trains `model` on `sequences`, an epoch at a time.
 
+    Args:
+        world: the processes that share each batch; alone by default.
+
     Raises:
         UserError: a user interacted with every item, so that no negative can be drawn.
     """
 
     def __init__(
-        self, model: SASRec, sequences: Sequences, params: TrainParams, device: torch.device
+        self,
+        model: SASRec,
+        sequences: Sequences,
+        params: TrainParams,
+        device: torch.device,
+        world: World = World(),  # noqa: B008, it is immutable
     ) -> None:
         check_unseen_exist(sequences, model.num_items)
         self.model = model.to(device)
         self.params = params
         self.device = device
+        self.world = world
         self.sequences = sequences
         self.users = np.flatnonzero(sequences.lengths >= 2)  # a position needs a next item
         dense = params.compile or device.type != "cpu"
@@ -69,7 +81,7 @@ class Trainer:
         self.optimizer = torch.optim.Adam(
             model.parameters(), lr=params.learning_rate, betas=(0.9, 0.98), fused=True
         )
-        self._forward = torch.compile(model) if params.compile else model
+        self._forward = _compiled(model, device) if params.compile else model
         # On a GPU all users' unseen items lie there from the start; on the CPU a batch's own are
         # found when it is drawn, so that memory follows the batch.
         self._sampler = self._sampler_for(np.arange(sequences.num_users + 1)) if dense else None
@@ -83,10 +95,10 @@ class Trainer:
         started = time.perf_counter()
         self.model.train()
         batches, generator = self._start(epoch)
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        total = torch.zeros((), device=self.device)
         for users in batches:
             total += self._step(users, generator)
-        loss = total.item()
+        loss = self.world.add_up(total).item()
         interactions = int(self._positions(self.users).sum())
         if not np.isfinite(loss):
             raise UserError(
@@ -110,12 +122,21 @@ class Trainer:
 
     def _step(self, users: np.ndarray, generator: torch.Generator) -> Tensor:
         """One step of the optimizer; returns the sum of losses, without waiting for it."""
-        batch = self.reader.training_batch(users)
-        total = self.loss(batch, self._draw_negatives(batch, generator))
         self.optimizer.zero_grad()
-        (total / int(self._positions(users).sum())).backward()
+        total = self._backward(users, generator)
+        self.world.add_gradients(list(self.model.parameters()))
         self.optimizer.step()
-        return total.detach().double()
+        return total
+
+    def _backward(self, users: np.ndarray, generator: torch.Generator) -> Tensor:
+        """Gradients of this process's share of a batch; returns the sum of its losses."""
+        share = users[self.world.rank :: self.world.size]
+        if not len(share):  # a last batch of fewer users than processes
+            return torch.zeros((), device=self.device)
+        batch = self.reader.training_batch(share)
+        total = self.loss(batch, self._draw_negatives(batch, generator))
+        (total / int(self._positions(users).sum())).backward()
+        return total.detach()
 
     def _draw_negatives(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor:
         """int64 [T, K]; arbitrary items at padding."""
@@ -136,11 +157,18 @@ class Trainer:
 
     def _start(self, epoch: int) -> tuple[list[np.ndarray], torch.Generator]:
         """The epoch's batches and the generator of its negatives; dropout is seeded too."""
-        order, negatives, dropout = np.random.SeedSequence((self.params.seed, epoch)).spawn(3)
-        batches = epoch_batches(self.users, self.params.batch_size, np.random.default_rng(order))
+        order = np.random.default_rng((self.params.seed, epoch))
+        batches = epoch_batches(self.users, self.params.batch_size, order)
+        own = np.random.SeedSequence((self.params.seed, epoch, self.world.rank + 1))
+        negatives, dropout = own.spawn(2)
         dropout_seed = int(dropout.generate_state(1, np.uint64)[0])
         self.model.noise.reseed(dropout_seed)
         torch.manual_seed(dropout_seed)  # what dropout draws from on other devices
         generator = torch.Generator(self.device)
         generator.manual_seed(int(negatives.generate_state(1, np.uint64)[0] >> 1))
         return batches, generator
+
+
+def _compiled(model: SASRec, device: torch.device) -> Callable[[Batch], Tensor]:
+    """The model compiled; on CUDA by replayed graphs, so that no kernel waits for the host."""
+    return torch.compile(model, mode="reduce-overhead" if device.type == "cuda" else "default")

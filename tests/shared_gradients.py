@@ -1,0 +1,46 @@
+"""Run by torchrun: the gradients of one batch, shared by the processes, to a safetensors file.
+
+Dropout and the draw of negatives differ by process on purpose, so here there is no dropout and a
+negative is a fixed function of its user.
+"""
+
+import sys
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from sasrec.distributed import World, world
+from sasrec.model import SASRec
+from sasrec.sequences import Sequences
+from sasrec.training import Trainer
+from toys import TRAIN_PARAMS, toy_config
+
+NUM_ITEMS = 31
+
+
+class FixedNegatives(Trainer):
+    def _draw_negatives(self, batch, generator):
+        users = batch.users[batch.inputs.layout.rows]
+        return ((users * 7) % NUM_ITEMS + 1)[:, None]
+
+
+def gradients(processes: World) -> dict[str, torch.Tensor]:
+    generator = np.random.default_rng(5)
+    lengths = generator.integers(2, 13, size=11)
+    users = np.repeat(np.arange(1, 12), lengths)
+    items = generator.integers(1, NUM_ITEMS + 1, size=len(users))
+    sequences = Sequences.from_interactions(users, items, 11)
+    model = SASRec(toy_config(), NUM_ITEMS, seed=3).train()
+    params = TRAIN_PARAMS.model_copy(update={"num_negatives": 1})
+    trainer = FixedNegatives(model, sequences, params, torch.device("cpu"), processes)
+    trainer._backward(trainer.users, torch.Generator())
+    processes.add_gradients(list(model.parameters()))
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+if __name__ == "__main__":
+    with world(torch.device("cpu")) as processes:
+        shared = gradients(processes)
+        assert processes.size == 2
+        if processes.is_first:
+            save_file(shared, sys.argv[1])

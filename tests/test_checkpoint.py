@@ -1,0 +1,126 @@
+"""A saved model comes back as it was, or a sentence says what is wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from toys import LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
+
+from sasrec.checkpoint import load_model, save_model
+from sasrec.errors import UserError
+from sasrec.model import VARIANTS, SASRec
+
+CPU = torch.device("cpu")
+
+
+def saved(folder: Path, **changes: object) -> SASRec:
+    model = toy_model(toy_config(**changes)).float()
+    save_model(folder, model, {"dataset": "toy", "best_epoch": 7})
+    return model
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("changes", [{}, {"tied_embedding": False, "output_projection": True}])
+def test_the_same_scores_come_back(tmp_path, variant, changes):
+    model = saved(tmp_path, variant=variant, num_heads=2, dropout=0.5, **changes)
+    loaded = load_model(tmp_path, CPU)
+    batch = toy_batch(ROWS, LAYOUTS["groups"])
+    assert torch.equal(
+        loaded.last_states(batch) @ loaded.scoring_embedding.T,
+        model.last_states(batch) @ model.scoring_embedding.T,
+    )
+    assert loaded.config == model.config
+    assert loaded.num_items == NUM_ITEMS
+    assert not loaded.training
+
+
+def test_what_is_written(tmp_path):
+    saved(tmp_path)
+    content = json.loads((tmp_path / "model.json").read_text())
+    assert content["config"]["variant"] == "paper"
+    assert (content["num_items"], content["dataset"], content["best_epoch"]) == (23, "toy", 7)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        saved(tmp_path / name, num_blocks=3)
+    for file in ("model.safetensors", "model.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    edit(folder, config=json.loads((folder / "model.json").read_text())["config"] | changes)
+
+
+def truncate(folder: Path, size: int) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def drop_config(folder: Path) -> None:
+    (folder / "model.json").write_text('{"num_items": 23}')
+
+
+DAMAGE = {
+    "truncated": (lambda folder: truncate(folder, -5), "model.safetensors does not fit"),
+    "header cut": (lambda folder: truncate(folder, 11), "model.safetensors does not fit"),
+    "empty": (lambda folder: truncate(folder, 0), "model.safetensors does not fit"),
+    "no weights": (
+        lambda folder: (folder / "model.safetensors").unlink(),
+        "model.safetensors not found: run `python stages/train.py` first",
+    ),
+    "no description": (
+        lambda folder: (folder / "model.json").unlink(),
+        "model.json not found: run the stage that writes it first",
+    ),
+    "not JSON": (
+        lambda folder: (folder / "model.json").write_text("{"),
+        "model.json is not valid JSON",
+    ),
+    "a list": (
+        lambda folder: (folder / "model.json").write_text("[1]"),
+        "model.json does not describe a model",
+    ),
+    "no config": (drop_config, "model.json does not describe a model: 'config'"),
+    "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*item_embedding"),
+    "items as text": (
+        lambda folder: edit(folder, num_items="23"),
+        "model.json does not describe a model",
+    ),
+    "negative items": (lambda folder: edit(folder, num_items=-5), "model.json"),
+    "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
+    "unknown key": (
+        lambda folder: edit_config(folder, colour=1),
+        r"does not describe a model: .*colour",
+    ),
+    "unknown variant": (
+        lambda folder: edit_config(folder, variant="best"),
+        r"does not describe a model: .*variant",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    saved(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("damage", "text"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_one_sentence(tmp_path, whole, damage, text):
+    folder = tmp_path / "model"
+    shutil.copytree(whole, folder)
+    damage(folder)
+    with pytest.raises(UserError, match=text) as caught:
+        load_model(folder, CPU)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,459 @@
+"""Training: one step against a plain restatement, seeds, learning, and when to stop."""
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+from toys import TRAIN_PARAMS, toy_sequences
+
+from sasrec.batches import SequenceReader
+from sasrec.checkpoint import load_model, save_model
+from sasrec.errors import UserError
+from sasrec.fitting import fit
+from sasrec.model import ModelConfig, SASRec
+from sasrec.negatives import NegativeSampler
+from sasrec.ranking import rank_targets
+from sasrec.records import curves, model_description, train_metrics
+from sasrec.targets import Targets
+from sasrec.training import EpochStats, Trainer, TrainParams
+from sasrec.validation import Validation, validate
+
+CPU = torch.device("cpu")
+CONFIG = {
+    "variant": "official",
+    "hidden_size": 6,
+    "num_blocks": 2,
+    "num_heads": 1,
+    "max_length": 5,
+    "dropout": 0.0,
+    "output_projection": False,
+    "position_embedding": True,
+    "tied_embedding": True,
+    "residual": True,
+    "initialisation": "xavier_uniform",
+}
+PARAMS = TRAIN_PARAMS.model_dump() | {
+    "epochs": 2,
+    "batch_size": 4,
+    "num_negatives": 1,
+    "patience": 3,
+}
+# Users of 1, 2, 3, 9, 4, 0 and 7 items.
+HISTORIES = (
+    [3],
+    [5, 2],
+    [7, 7, 1],
+    [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    [9, 3, 9, 13],
+    [],
+    [11, 2, 12, 4, 1, 8, 10],
+)
+
+
+def trainer_of(sequences=None, *, num_items=13, config=None, model_seed=1, **params):
+    model = SASRec(ModelConfig(**CONFIG | (config or {})), num_items, seed=model_seed)
+    sequences = sequences or toy_sequences(HISTORIES)
+    return Trainer(model, sequences, TrainParams(**PARAMS | params), CPU)
+
+
+def circle(num_items=11, count=101, length=6):
+    """Each item is followed by the next one on a circle; with the targets that come next."""
+    starts = np.arange(count) * 7 % num_items
+    items = (starts[:, None] + np.arange(length)) % num_items + 1
+    targets = (starts + length) % num_items + 1
+    candidates = (targets[:, None] + np.arange(3)) % num_items + 1  # all of them unseen
+    users = np.arange(1, count + 1)
+    return toy_sequences(items), Targets(users, targets, candidates)
+
+
+def hit_rate_at_one(trainer, targets):
+    ranks = rank_targets(trainer.model, trainer.reader, targets)
+    return (ranks.full == 1).mean()
+
+
+class PlainSASRec:
+    """The authors' model as formulas over padded sequences [B, L], in float64, without dropout."""
+
+    def __init__(self, model):
+        self.weights = {
+            name: weight.detach().double().clone().requires_grad_()
+            for name, weight in model.named_parameters()
+        }
+        self.size, self.blocks = model.config.hidden_size, model.config.num_blocks
+
+    def norm(self, x, name):
+        mean = x.mean(-1, keepdim=True)
+        deviation = ((x - mean).pow(2).mean(-1, keepdim=True) + 1e-8).sqrt()
+        return (x - mean) / deviation * self.weights[f"{name}.weight"] + self.weights[
+            f"{name}.bias"
+        ]
+
+    def linear(self, x, name):
+        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+    def states(self, items):
+        """int64 [B, L], 0 padding on the left: [B, L, D]."""
+        length = items.shape[1]
+        x = self.weights["item_embedding.weight"][items] * math.sqrt(self.size)
+        x = x + self.weights["position_embedding.weight"][:length].flip(0)
+        hidden = torch.ones(length, length, dtype=torch.bool).triu(1) | (items == 0)[:, None]
+        for index in range(self.blocks):
+            block = f"blocks.{index}"
+            normed = self.norm(x, f"{block}.attention_norm")
+            query = self.linear(normed, f"{block}.query")
+            key, value = self.linear(x, f"{block}.key"), self.linear(x, f"{block}.value")
+            scores = query @ key.transpose(1, 2) / math.sqrt(self.size)
+            # A finite number, so that rows of padding alone stay numbers.
+            y = normed + scores.masked_fill(hidden, -1e30).softmax(-1) @ value
+            z = self.norm(y, f"{block}.feed_forward_norm")
+            x = z + self.linear(self.linear(z, f"{block}.inner").relu(), f"{block}.outer")
+        return self.norm(x, "last_norm")
+
+    def loss(self, rows, targets, negatives):
+        """Mean over real positions; lists of one row a user, `negatives` of one list a position."""
+        length, count = max(map(len, rows)), sum(map(len, rows))
+        padded = torch.tensor([[0] * (length - len(row)) + row for row in rows])
+        states = self.states(padded)
+        embedding = self.weights["item_embedding.weight"]
+        total = 0.0
+        for state, target, negative in zip(states, targets, negatives, strict=True):
+            state = state[length - len(target) :]
+            right = (state * embedding[target]).sum(-1)
+            wrong = (state[:, None] * embedding[torch.tensor(negative)]).sum(-1)
+            total = total - functional.logsigmoid(right).sum() - functional.logsigmoid(-wrong).sum()
+        return total / count
+
+
+def record_batches(trainer, monkeypatch):
+    """What the trainer learns from: a list that gets (users, layout, negatives) of every step."""
+    batches, drawn = [], []
+    read, draw = trainer.reader.training_batch, NegativeSampler.draw
+
+    def training_batch(users):
+        batches.append(read(users))
+        return batches[-1]
+
+    def recorded_draw(self, rows, generator):
+        drawn.append(draw(self, rows, generator))
+        return drawn[-1]
+
+    monkeypatch.setattr(trainer.reader, "training_batch", training_batch)
+    monkeypatch.setattr(NegativeSampler, "draw", recorded_draw)
+    return batches, drawn
+
+
+def as_rows(batch, negatives, max_length):
+    """Inputs, targets and negatives as lists, a row a user, straight from HISTORIES."""
+    inputs, targets, row_negatives = [], [], []
+    for row, user in enumerate(batch.users.tolist()):
+        history = HISTORIES[user - 1][-max_length - 1 :]
+        inputs.append(history[:-1])
+        targets.append(history[1:])
+        slots = (batch.inputs.layout.rows == row) & batch.inputs.layout.real
+        row_negatives.append(negatives[slots].tolist())
+    return inputs, targets, row_negatives
+
+
+@pytest.mark.parametrize("num_negatives", [1, 3])
+def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
+    trainer = trainer_of(batch_size=2, num_negatives=num_negatives, config={"max_length": 6})
+    plain = PlainSASRec(trainer.model)
+    # Adam divides by sqrt(v) + epsilon. With its tiny epsilon a gradient that is zero but for
+    # rounding (a key's bias has none) would be a whole step; a larger one keeps both comparable.
+    trainer.optimizer.param_groups[0]["eps"] = 0.01
+    adam = torch.optim.Adam(plain.weights.values(), lr=0.01, betas=(0.9, 0.98), eps=0.01)
+    batches, drawn = record_batches(trainer, monkeypatch)
+    before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
+    stats = [trainer.run_epoch(epoch) for epoch in (1, 2)]
+    assert len(batches) == len(drawn) == 6  # five users in batches of two, twice
+
+    losses = []
+    for batch, negatives in zip(batches, drawn, strict=True):
+        rows = as_rows(batch, negatives, max_length=6)
+        adam.zero_grad()
+        loss = plain.loss(*rows)
+        loss.backward()
+        plain.weights["item_embedding.weight"].grad[0] = 0  # padding is not learnt
+        adam.step()
+        losses.append(loss.item() * sum(map(len, rows[0])))
+    assert stats[0].loss == pytest.approx(sum(losses[:3]) / 18, abs=1e-6)
+    assert stats[1].loss == pytest.approx(sum(losses[3:]) / 18, abs=1e-6)
+    for name, weight in trainer.model.named_parameters():
+        torch.testing.assert_close(weight.double(), plain.weights[name], rtol=0, atol=1e-6)
+        if "key.bias" not in name:
+            assert (weight - before[name]).abs().max() > 1e-3, name
+
+
+def test_an_epoch_learns_once_from_every_user_with_two_items(monkeypatch):
+    trainer = trainer_of(batch_size=3)
+    batches, _ = record_batches(trainer, monkeypatch)
+    stats = [trainer.run_epoch(epoch) for epoch in range(1, 6)]
+    # 1, 2, 9, 4 and 7 items but the first of each, at most max_length = 5.
+    assert [epoch.interactions for epoch in stats] == [1 + 2 + 5 + 3 + 5] * 5
+    assert all(epoch.seconds > 0 for epoch in stats)
+    orders = [batch.users.tolist() for batch in batches]
+    assert [len(order) for order in orders] == [3, 2] * 5
+    for first, second in zip(orders[::2], orders[1::2], strict=True):
+        assert sorted(first + second) == [2, 3, 4, 5, 7]
+    assert len({frozenset(order) for order in orders[::2]}) > 1, "batches are drawn anew"
+
+
+def test_negatives_are_unseen_and_new_every_epoch(monkeypatch):
+    trainer = trainer_of(num_negatives=5)
+    batches, drawn = record_batches(trainer, monkeypatch)
+    trainer.run_epoch(1)
+    trainer.run_epoch(2)
+    by_user = [{}, {}]
+    for step, (batch, negatives) in enumerate(zip(batches, drawn, strict=True)):
+        _, _, rows = as_rows(batch, negatives, max_length=5)
+        by_user[step // 2] |= dict(zip(batch.users.tolist(), rows, strict=True))
+    for user, rows in by_user[0].items():
+        assert {item for row in rows for item in row} <= set(range(1, 14)) - set(
+            HISTORIES[user - 1]
+        )
+    assert by_user[0] != by_user[1]
+
+
+@pytest.mark.parametrize("num_negatives", [1, 4])
+def test_the_loss_of_a_model_that_knows_nothing(num_negatives):
+    trainer = trainer_of(num_negatives=num_negatives, learning_rate=1e-12)
+    with torch.no_grad():
+        trainer.model.item_embedding.weight.zero_()
+    # Every sigmoid is 1/2, of the target and of each negative.
+    expected = (1 + num_negatives) * math.log(2)
+    assert trainer.run_epoch(1).loss == pytest.approx(expected, rel=1e-5)
+
+
+def trained_bytes(folder, seed, dropout=0.5):
+    sequences, targets = circle(count=23)
+    config = {"dropout": dropout}
+    trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, config=config)
+    fit(trainer, lambda: validate(trainer.model, trainer.reader, targets), lambda line: None)
+    folder.mkdir()
+    save_model(folder, trainer.model, {"note": "kept"})
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    first, again = (trained_bytes(tmp_path / name, seed=5) for name in ("first", "again"))
+    assert sorted(first) == ["model.json", "model.safetensors"]
+    assert first == again
+    other = trained_bytes(tmp_path / "other", seed=6)
+    assert other["model.safetensors"] != first["model.safetensors"]
+
+
+def test_a_seed_is_more_than_the_initial_weights():
+    losses = {trainer_of(seed=seed, model_seed=1).run_epoch(1).loss for seed in (1, 2, 3)}
+    assert len(losses) == 3
+
+
+def test_dropout_follows_the_seed_of_the_epoch():
+    trainers = [trainer_of(config={"dropout": 0.5}) for _ in range(2)]
+    trainers[1].model.noise.keep(1000)  # whatever was drawn before
+    assert trainers[0].run_epoch(2).loss == trainers[1].run_epoch(2).loss
+
+
+def test_what_ran_before_does_not_change_an_epoch():
+    trainer = trainer_of(learning_rate=1e-30)
+    losses = [trainer.run_epoch(epoch).loss for epoch in (1, 2, 1)]
+    assert losses[0] == losses[2] != losses[1]
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"num_negatives": 2}])
+def test_the_next_item_of_a_circle_is_learnt(changes):
+    sequences, targets = circle()
+    config = {"hidden_size": 16, "num_heads": 2}
+    trainer = trainer_of(
+        sequences, num_items=11, batch_size=16, epochs=25, config=config, **changes
+    )
+    losses = [trainer.run_epoch(epoch).loss for epoch in range(1, 26)]
+    assert losses[-1] < losses[0] / 4
+    assert hit_rate_at_one(trainer, targets) > 0.97
+    assert all(weight.dtype == torch.float32 for weight in trainer.model.parameters())
+
+
+def test_bfloat16_is_another_precision():
+    full, mixed = (trainer_of(precision=name).run_epoch(1).loss for name in ("float32", "bfloat16"))
+    assert full != mixed
+    assert mixed == pytest.approx(full, rel=0.02)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler, not ours
+def test_a_compiled_model_trains_like_the_other(monkeypatch):
+    # Traced whole, forward and backward, but run by torch: generating C++ takes half a minute.
+    traced = partial(torch.compile, backend="aot_eager")
+    losses = []
+    for compiler in (lambda model: model, traced):
+        monkeypatch.setattr(torch, "compile", compiler)
+        trainer = trainer_of(batch_size=8, compile=True)
+        losses.append([trainer.run_epoch(epoch).loss for epoch in (1, 2)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_the_optimizer_is_adam_with_the_papers_settings():
+    trainer = trainer_of(learning_rate=0.003)
+    assert isinstance(trainer.optimizer, torch.optim.Adam)
+    (group,) = trainer.optimizer.param_groups
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (0.003, (0.9, 0.98), 0)
+    assert len(group["params"]) == len(list(trainer.model.parameters()))
+
+
+def test_padding_stays_zero():
+    trainer = trainer_of()
+    trainer.run_epoch(1)
+    assert not trainer.model.item_embedding.weight[0].any()
+
+
+def test_diverged_training_is_a_sentence():
+    trainer = trainer_of(learning_rate=1e38, batch_size=1)
+    with pytest.raises(UserError, match=r"lower train.learning_rate = 1e\+38") as caught:
+        fit(trainer, pytest.fail, lambda line: None)
+    assert "the loss of epoch 1 is" in str(caught.value)
+
+
+def test_nan_weights_are_a_sentence():
+    trainer = trainer_of()
+    with torch.no_grad():
+        trainer.model.last_norm.weight[0] = math.nan
+    with pytest.raises(UserError, match="the loss of epoch 7 is nan"):
+        trainer.run_epoch(7)
+
+
+def test_a_user_of_every_item_is_refused():
+    with pytest.raises(UserError, match="user 1 interacted with all 3 items"):
+        trainer_of(toy_sequences([[3, 1, 2]]), num_items=3)
+
+
+def validation_of(sampled, full=0.5, loss=1.0):
+    return Validation(
+        loss=loss,
+        sampled={"HR@10": 0.9, "NDCG@10": sampled, "MRR": 0.3},
+        full={"HR@10": 0.8, "NDCG@10": full, "MRR": 0.2},
+    )
+
+
+def fit_scripted(values, **params):
+    """Fit with scripted validations; returns the history, lines, weights at each, the model."""
+    trainer = trainer_of(**params)
+    script = iter(values)
+    weights, lines = [], []
+
+    def validate_next():
+        state = trainer.model.state_dict()
+        weights.append({name: weight.clone() for name, weight in state.items()})
+        return next(script)
+
+    history = fit(trainer, validate_next, lines.append)
+    return history, lines, weights, trainer.model.state_dict()
+
+
+def same_weights(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_best_epoch_is_kept():
+    values = [validation_of(sampled) for sampled in (0.1, 0.4, 0.3, 0.2)]
+    history, lines, weights, final = fit_scripted(values, epochs=4)
+    assert history.best_epoch == 2
+    assert history.best is values[1]
+    assert list(history.validations) == [1, 2, 3, 4]
+    assert len(history.epochs) == len(lines) == 4
+    assert same_weights(final, weights[1])
+    assert not same_weights(final, weights[3])
+
+
+def test_training_stops_when_gains_end():
+    gains = (0.1, 0.2, 0.2, 0.15, 0.3, 0.3, 0.1, 0.29, 0.9)
+    history, lines, weights, final = fit_scripted(map(validation_of, gains), epochs=9, patience=3)
+    # An equal value is no gain; the third validation after epoch 5 is the last.
+    assert history.best_epoch == 5
+    assert len(history.epochs) == 8
+    assert same_weights(final, weights[4])
+    assert "no gain in validation NDCG@10 for 3 validations" in lines[-1]
+    assert len(lines) == 9
+
+
+def test_only_every_second_epoch_and_the_last_are_validated():
+    values = [validation_of(0.1), validation_of(0.3), validation_of(0.2)]
+    history, lines, weights, final = fit_scripted(values, epochs=5, valid_every=2)
+    assert list(history.validations) == [2, 4, 5]
+    assert history.best_epoch == 4
+    assert same_weights(final, weights[1])
+    assert ["valid loss" in line for line in lines] == [False, True, False, True, True]
+    assert "best -" in lines[0]
+
+
+def test_patience_counts_validations_not_epochs():
+    gains = (0.5, 0.1, 0.1, 0.1)
+    history, *_ = fit_scripted(map(validation_of, gains), epochs=20, valid_every=3, patience=2)
+    assert list(history.validations) == [3, 6, 9]
+
+
+@pytest.mark.parametrize(("monitor", "best"), [("sampled", 1), ("full", 2)])
+def test_the_monitored_protocol_decides(monitor, best):
+    values = [validation_of(0.5, full=0.1), validation_of(0.4, full=0.2)]
+    history, *_ = fit_scripted(values, epochs=2, monitor=monitor)
+    assert history.best_epoch == best
+
+
+def test_a_first_validation_of_zero_is_kept():
+    history, _, weights, final = fit_scripted([validation_of(0.0), validation_of(0.0)], epochs=2)
+    assert history.best_epoch == 1
+    assert same_weights(final, weights[0])
+
+
+def test_a_line_tells_the_epoch():
+    values = [validation_of(0.25, full=0.125, loss=1.5)]
+    _, lines, _, _ = fit_scripted(values, epochs=1)
+    assert lines[0].startswith("epoch 1/1  loss ")
+    assert "valid loss 1.5000  sampled NDCG@10 0.2500 HR@10 0.9000" in lines[0]
+    assert "full NDCG@10 0.1250 HR@10 0.8000" in lines[0]
+    assert lines[0].endswith("best 1  at most 0:00 left")
+
+
+def test_records_of_a_training():
+    values = [validation_of(0.1, loss=1.25), validation_of(0.75, full=0.25, loss=2.5)]
+    history, *_ = fit_scripted([*values, values[0]], epochs=5, valid_every=2)
+    epochs = enumerate((5.0, 1.0, 2.0, 9.0, 3.0))
+    history.epochs = [EpochStats(10.0 - index, 30, seconds) for index, seconds in epochs]
+    assert history.seconds_per_epoch == 3.0
+    assert train_metrics(history, ModelConfig(**CONFIG), "sampled_7") == {
+        "best_epoch": 4,
+        "epochs": 5,
+        "train_loss": 7.0,
+        "valid": {"loss": 2.5, "sampled_7": values[1].sampled, "full": values[1].full},
+        "seconds_per_epoch": 3.0,
+        "interactions_per_second": 10,
+        "hyperparameters": {"max_length": 5, "dropout": 0.0},
+    }
+    training, validation = curves(history).values()
+    assert training.to_dict("list") == {
+        "epoch": [1, 2, 3, 4, 5],
+        "train_loss": [10.0, 9.0, 8.0, 7.0, 6.0],
+    }
+    validation = by_name["validation"]
+    assert validation["epoch"].tolist() == [2, 4, 5]
+    assert validation["valid_loss"].tolist() == [1.25, 2.5, 1.25]
+    assert validation["sampled_NDCG@10"].tolist() == [0.1, 0.75, 0.1]
+    assert validation["full_NDCG@10"].tolist() == [0.5, 0.25, 0.5]
+    description = model_description({"name": "mine"}, TrainParams(**PARAMS), history)
+    assert description == {"dataset": "mine", "best_epoch": 4, "train": PARAMS}
+
+
+def test_a_saved_model_ranks_as_before(tmp_path):
+    sequences, targets = circle(count=23)
+    trainer = trainer_of(sequences, num_items=11)
+    trainer.run_epoch(1)
+    save_model(tmp_path, trainer.model, {})
+    reader = SequenceReader(sequences, 5, CPU, dense=False)
+    before = rank_targets(trainer.model, reader, targets)
+    after = rank_targets(load_model(tmp_path, CPU), reader, targets)
+    assert np.array_equal(before.losses, after.losses)
+    assert np.array_equal(before.full, after.full)
+    shorter = replace(targets, users=targets.users[:3], items=targets.items[:3])
+    shorter = replace(shorter, candidates=targets.candidates[:3])
+    assert np.array_equal(rank_targets(trainer.model, reader, shorter).full, before.full[:3])

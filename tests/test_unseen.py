@@ -1,0 +1,168 @@
+"""Items outside a history: look-ups, candidates and negatives, against sets and chance."""
+
+import math
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import toy_sequences
+
+from sasrec.candidates import draw_candidates
+from sasrec.errors import UserError
+from sasrec.negatives import NegativeSampler, check_unseen_exist
+from sasrec.unseen import unseen_items
+
+NUM_ITEMS = 11
+CPU = torch.device("cpu")
+
+
+def others(history, num_items=NUM_ITEMS):
+    return sorted(set(range(1, num_items + 1)) - set(history))
+
+
+def candidates_for(sequences, users, count, *, num_items=NUM_ITEMS, seed=5, **options):
+    return draw_candidates(
+        sequences,
+        np.array(users),
+        num_items=num_items,
+        num_candidates=count,
+        generator=np.random.default_rng(seed),
+        **options,
+    )
+
+
+def assert_uniform(found, outcomes, draws):
+    """Chi-square: with df degrees of freedom its mean is df and its variance 2 df."""
+    assert set(found) <= set(outcomes)
+    expected = draws / len(outcomes)
+    statistic = sum((found[outcome] - expected) ** 2 / expected for outcome in outcomes)
+    freedom = len(outcomes) - 1
+    assert statistic < freedom + 4 * math.sqrt(2 * freedom)
+
+
+@given(st.data())
+def test_unseen_items_are_the_set_difference(data):
+    num_items = data.draw(st.integers(1, 12))
+    history = st.lists(st.integers(1, num_items), max_size=15)
+    histories = data.draw(st.lists(history, min_size=1, max_size=6))
+    users = data.draw(st.lists(st.integers(0, len(histories)), min_size=1, max_size=8))
+    unseen = unseen_items(toy_sequences(histories), np.array(users), num_items)
+    for row, user in enumerate(users):
+        expected = others(histories[user - 1] if user else [], num_items)
+        assert unseen.counts[row] == len(expected)
+        ranks = np.arange(len(expected))
+        assert unseen.nth(np.full(len(expected), row), ranks).tolist() == expected
+
+
+@given(st.data())
+def test_candidates_are_distinct_unseen_items_in_order(data):
+    history = st.lists(st.integers(1, NUM_ITEMS), max_size=15)
+    histories = data.draw(st.lists(history, min_size=1, max_size=6))
+    users = data.draw(st.lists(st.integers(1, len(histories)), min_size=1, max_size=8))
+    fewest = min(len(others(histories[user - 1])) for user in users)
+    count = data.draw(st.integers(0, fewest))
+    found = candidates_for(toy_sequences(histories), users, count)
+    assert found.dtype == np.int32
+    assert found.shape == (len(users), count)
+    for user, row in zip(users, found.tolist(), strict=True):
+        assert row == sorted(set(row))
+        assert set(row) <= set(others(histories[user - 1]))
+        if count == len(others(histories[user - 1])):
+            assert row == others(histories[user - 1])
+
+
+def test_candidates_are_uniform_over_all_subsets():
+    draws = 7000
+    history = [2, 9, 4, 6, 11, 1]  # leaves 3 5 7 8 10
+    found = candidates_for(toy_sequences([history]), [1] * draws, 2)
+    assert_uniform(
+        Counter(map(tuple, found.tolist())), list(combinations([3, 5, 7, 8, 10], 2)), draws
+    )
+
+
+def test_candidates_do_not_depend_on_other_users_of_a_row():
+    # Two users of one history draw different lists: rows are independent.
+    found = candidates_for(toy_sequences([[1], [1]]), [1, 2] * 50, 5)
+    assert len({tuple(row) for row in found.tolist()}) > 50
+
+
+def test_candidates_follow_their_seed_alone():
+    sequences = toy_sequences([[1, 2], [3], [4, 5]])
+    first = candidates_for(sequences, [1, 2, 3], 4, seed=2)
+    assert np.array_equal(candidates_for(sequences, [1, 2, 3], 4, seed=2), first)
+    assert not np.array_equal(candidates_for(sequences, [1, 2, 3], 4, seed=3), first)
+
+
+def test_candidates_in_blocks_cover_every_user():
+    histories = [[user] for user in range(1, 8)]
+    found = candidates_for(toy_sequences(histories), range(1, 8), 10, block=3)
+    assert found.tolist() == [others(history) for history in histories]
+
+
+def test_too_few_items_for_the_candidates_is_a_sentence():
+    sequences = toy_sequences([[1], [1, 2, 3, 3], [5]])
+    with pytest.raises(UserError) as caught:
+        candidates_for(sequences, [1, 2, 3], 9)
+    assert str(caught.value) == (
+        "split.num_candidates = 9: user 2 leaves only 8 of 11 items; lower split.num_candidates"
+    )
+    with pytest.raises(UserError, match="user 2 leaves only 8"):  # in a later block
+        candidates_for(sequences, [1, 2, 3], 9, block=1)
+    assert candidates_for(sequences, [2], 8).tolist() == [[4, 5, 6, 7, 8, 9, 10, 11]]
+
+
+def sampler_of(*histories, num_items=NUM_ITEMS):
+    sequences = toy_sequences(histories)
+    return NegativeSampler.build(
+        unseen_items(sequences, np.arange(sequences.num_users + 1), num_items), CPU
+    )
+
+
+def draw(sampler, rows, seed=3):
+    return sampler.draw(torch.as_tensor(rows), torch.Generator().manual_seed(seed))
+
+
+def test_negatives_are_uniform_over_unseen_items():
+    draws = 8000
+    histories = [[5, 2, 2, 9], [], [1, 11]]
+    rows = torch.tensor([1, 2, 3]).expand(draws, 3)
+    found = draw(sampler_of(*histories), rows)
+    assert found.dtype == torch.int64
+    assert found.shape == (draws, 3)
+    for column, history in enumerate(histories):
+        assert_uniform(Counter(found[:, column].tolist()), others(history), draws)
+
+
+def test_one_draw_does_not_tell_the_next():
+    pairs = draw(sampler_of([1, 2, 3, 4, 5, 6, 7]), torch.ones(6000, 2, dtype=torch.int64))
+    outcomes = [(first, second) for first in others(range(8)) for second in others(range(8))]
+    assert_uniform(Counter(map(tuple, pairs.tolist())), outcomes, 6000)
+
+
+def test_negatives_follow_their_seed_alone():
+    sampler = sampler_of([1, 2])
+    rows = torch.ones(50, dtype=torch.int64)
+    assert torch.equal(draw(sampler, rows, seed=3), draw(sampler, rows, seed=3))
+    assert not torch.equal(draw(sampler, rows, seed=3), draw(sampler, rows, seed=4))
+
+
+@pytest.mark.parametrize("missing", [1, 6, NUM_ITEMS])
+def test_a_user_who_knows_all_but_one_item_gets_that_one(missing):
+    history = others([missing]) * 2
+    check_unseen_exist(toy_sequences([[3], history]), NUM_ITEMS)
+    found = draw(sampler_of([3], history), torch.full((40,), 2))
+    assert set(found.tolist()) == {missing}
+
+
+def test_a_user_who_knows_every_item_is_refused():
+    everything = list(range(1, NUM_ITEMS + 1))
+    with pytest.raises(UserError, match="user 2 interacted with all 11 items in training"):
+        check_unseen_exist(toy_sequences([[3], everything]), NUM_ITEMS)
+
+
+def test_many_repeats_are_not_every_item():
+    check_unseen_exist(toy_sequences([[3] * 50]), NUM_ITEMS)
