@@ -9,11 +9,12 @@ import sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from toys import TRAIN_PARAMS, toy_config
+
 from sasrec.distributed import World, world
 from sasrec.model import SASRec
 from sasrec.sequences import Sequences
 from sasrec.training import Trainer
-from toys import TRAIN_PARAMS, toy_config
 
 NUM_ITEMS = 31
 

@@ -1,6 +1,7 @@
 """Attention against the plain formula: values, gradients, dropout, blocks and groups."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -8,20 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from sasrec import attention
 from sasrec.attention import Group, _blocks, _fused_attention, attend, attend_last
 from sasrec.noise import Noise
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
-GROUPS = {
-    "one row": [(1, 7)],
-    "length 1": [(3, 1)],
-    "several": [(2, 5), (1, 3), (3, 2), (2, 1)],
-    "two query blocks": [(3, 331), (1, 2)],
-    "three query blocks": [(2, 479)],
-    "four query blocks": [(1, 5), (17, 193)],
+GROUPS = {  # and into how many blocks the queries of each are cut
+    "one row": ([(1, 7)], 1),
+    "length 1": ([(3, 1)], 1),
+    "several": ([(2, 5), (1, 3), (3, 2), (2, 1)], 1),
+    "two query blocks": ([(3, 13), (1, 2)], 2),
+    "three query blocks": ([(2, 11)], 3),
+    "four query blocks": ([(1, 17), (2, 4)], 4),
 }
-every_group = pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS)
 every_head_count = pytest.mark.parametrize("num_heads", [1, 2, 3])
+
+
+@pytest.fixture(params=GROUPS.values(), ids=GROUPS)
+def groups(request, monkeypatch) -> list[Group]:
+    groups, count = request.param
+
+    def blocks(rows: int, length: int) -> list[tuple[int, int]]:
+        return list(pairwise(length * part // count for part in range(count + 1)))
+
+    monkeypatch.setattr(attention, "_blocks", blocks)
+    return groups
 
 
 class RecordedNoise(Noise):
@@ -83,7 +95,6 @@ def assert_same_with_gradients(one: Tensor, other: Tensor, leaves: list[Tensor])
         torch.testing.assert_close(mine, theirs, **CLOSE)
 
 
-@every_group
 @every_head_count
 def test_values_and_gradients_are_the_formulas(groups, num_heads):
     leaves = inputs(groups, size=6)
@@ -91,7 +102,6 @@ def test_values_and_gradients_are_the_formulas(groups, num_heads):
     assert_same_with_gradients(attended, plain(*leaves, groups, num_heads), leaves)
 
 
-@every_group
 @every_head_count
 def test_dropout_drops_weights_by_the_mask(groups, num_heads):
     leaves = inputs(groups, size=6)
@@ -117,12 +127,14 @@ def test_query_blocks_cover_a_row(rows, length):
     assert all(start < stop for start, stop in _blocks(rows, length))
 
 
-def test_much_work_is_done_in_query_blocks():
-    groups = [(1, 7), (3, 331), (2, 479), (17, 193)]
-    assert [len(_blocks(*group)) for group in groups] == [1, 2, 3, 4]
+def test_long_rows_are_cut_into_query_blocks():
+    groups = [(17, 193), (1, 7)]
+    assert [len(_blocks(*group)) for group in groups] == [4, 1]
+    leaves = inputs(groups, size=6)
+    attended = attend(*leaves, groups=groups, num_heads=2, noise=None)
+    assert_same_with_gradients(attended, plain(*leaves, groups, 2), leaves)
 
 
-@every_group
 @every_head_count
 def test_the_fused_path_agrees(groups, num_heads):
     leaves = inputs(groups, size=6)
@@ -133,7 +145,6 @@ def test_the_fused_path_agrees(groups, num_heads):
     )
 
 
-@every_group
 @every_head_count
 def test_the_last_position_alone_gives_the_same(groups, num_heads):
     query, key, value = inputs(groups, size=6)

@@ -1,5 +1,6 @@
 """Batches against plain Python lists."""
 
+from collections.abc import Iterator
 from itertools import pairwise, product
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import by_row, toy_sequences
 
+from sasrec import batches
 from sasrec.batches import (
     Batch,
     Layout,
@@ -37,9 +39,19 @@ def test_groups_cover_all_rows_and_are_as_long_as_their_longest(lengths):
     assert row == len(lengths)
 
 
+SQUARE, GROUP = 0.01, 29  # of the cost in `group_by_length`, whatever was measured last
+
+
+@pytest.fixture(autouse=True, scope="module")
+def costs() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "SQUARE", SQUARE)
+        patch.setattr(batches, "GROUP", GROUP)
+        yield
+
+
 def cost(groups: list[tuple[int, int]]) -> float:
-    """In the work of one slot: rows (L + 0.006 L^2) + 200 for each group."""
-    return sum(rows * (length + 0.006 * length**2) + 200 for rows, length in groups)
+    return sum(rows * (length + SQUARE * length**2) + GROUP for rows, length in groups)
 
 
 @given(
@@ -67,9 +79,9 @@ def test_no_other_cut_costs_less(counts):
 
 
 def test_groups_by_hand():
-    # A row of 50 costs 50 + 15, of 40 40 + 9.6: cutting n of them off saves 15.4 n, less 200.
-    assert group_by_length(np.array([50] + [40] * 12)) == [(13, 50)]
-    assert group_by_length(np.array([50] + [40] * 13)) == [(1, 50), (13, 40)]
+    # A row of 50 costs 50 + 25, of 40 40 + 16: cutting n of them off saves 19 n, less 29.
+    assert group_by_length(np.array([50, 40])) == [(2, 50)]
+    assert group_by_length(np.array([50, 40, 40])) == [(1, 50), (2, 40)]
     # All alike is one group, and so is one row.
     assert group_by_length(np.array([7] * 500)) == [(500, 7)]
     assert group_by_length(np.array([3])) == [(1, 3)]
@@ -175,12 +187,12 @@ def test_a_user_without_positions_is_an_error():
 )
 def test_an_epoch_is_every_user_once(users, batch_size, seed):
     array = np.array(users, np.int64)
-    batches = epoch_batches(array, batch_size, np.random.default_rng(seed))
-    assert sorted(user for batch in batches for user in batch) == sorted(users)
-    assert all(len(batch) == batch_size for batch in batches[:-1])
-    assert all(1 <= len(batch) <= batch_size for batch in batches[-1:])
+    epoch = epoch_batches(array, batch_size, np.random.default_rng(seed))
+    assert sorted(user for batch in epoch for user in batch) == sorted(users)
+    assert all(len(batch) == batch_size for batch in epoch[:-1])
+    assert all(1 <= len(batch) <= batch_size for batch in epoch[-1:])
     again = epoch_batches(array, batch_size, np.random.default_rng(seed))
-    assert all(np.array_equal(*pair) for pair in zip(batches, again, strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(epoch, again, strict=True))
 
 
 def test_who_shares_a_batch_is_random():

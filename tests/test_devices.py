@@ -32,7 +32,7 @@ def pretend(monkeypatch, *, cuda: bool, mps: bool) -> None:
 )
 def test_the_device_asked_for(monkeypatch, cuda, mps, name, expected):
     pretend(monkeypatch, cuda=cuda, mps=mps)
-    assert choose_device(name) == torch.device(expected)
+    assert choose_device(name).type == expected
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ PARAMS = {
         "residual": True,
         "initialisation": "xavier_uniform",
     },
-    "train": TRAIN_PARAMS.model_dump() | {"batch_size": 8, "patience": 5},
+    "train": TRAIN_PARAMS.model_dump()
+    | {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 1, "device": "cpu"},
     "evaluate": {
         "ks": [1, 10],
         "filter_seen": True,

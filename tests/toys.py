@@ -1,7 +1,10 @@
 """Models and batches small enough to work out by hand. Sizes are distinct primes where they may."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
+import yaml
 
 from sasrec.batches import Batch, lay_out
 from sasrec.model import ModelConfig, SASRec
@@ -33,19 +36,9 @@ OPTIONS = {
     "three blocks": {"num_blocks": 3},
 }
 
-TRAIN_PARAMS = TrainParams(
-    epochs=3,
-    batch_size=3,
-    learning_rate=0.01,
-    num_negatives=2,
-    valid_every=1,
-    patience=1,
-    monitor="sampled",
-    seed=1,
-    device="cpu",
-    processes=1,
-    precision="float32",
-    compile=False,
+TRAIN_PARAMS = TrainParams.model_validate(
+    yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))["train"]
+    | {"batch_size": 3, "learning_rate": 0.01, "num_negatives": 2, "device": "cpu"}
 )
 
 

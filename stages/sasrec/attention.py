@@ -181,7 +181,7 @@ def _spans(groups: Sequence[Group]) -> list[tuple[slice, int, int]]:
 
 def _blocks(rows: int, length: int) -> list[tuple[int, int]]:
     """Query blocks (start, stop): up to four, fewer where little work would be saved."""
-    count = max(1, min(4, rows * length * length // 50_000))
+    count = max(1, min(4, length, rows * length * length // 50_000))
     edges = [length * part // count for part in range(count + 1)]
     return list(pairwise(edges))
 
@@ -190,7 +190,8 @@ def _split(x: Tensor, rows: int, length: int, num_heads: int) -> Tensor:
     """[R L, D] as [R H, L, D / H]: a view of `x` when there is one head, else a copy."""
     if num_heads == 1:
         return x.view(rows, length, -1)
-    return _heads(x, rows, length, num_heads).reshape(rows * num_heads, length, -1)
+    apart = _heads(x, rows, length, num_heads).clone(memory_format=torch.contiguous_format)
+    return apart.view(rows * num_heads, length, -1)
 
 
 def _join_(whole: Tensor, x: Tensor, num_heads: int) -> None:

@@ -6,7 +6,7 @@ Steam. Datasets that the paper does not know take the values for sparse data.
 
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from sasrec.errors import UserError
 from sasrec.model import ModelConfig
@@ -21,6 +21,16 @@ class ModelParams(ModelConfig):
     max_length: int | Literal["auto"] = Field()
     dropout: float | Literal["auto"] = Field()
 
+    @field_validator("max_length", "dropout", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: object, info: ValidationInfo) -> object:
+        # Else pydantic complains of one member of the union, and names it as if it were a key.
+        legal = (int,) if info.field_name == "max_length" else (int, float)
+        if value != "auto" and type(value) not in legal:
+            kind = "an integer" if info.field_name == "max_length" else "a number"
+            raise ValueError(f"should be {kind} or 'auto'")
+        return value
+
     def resolve(self, dataset: str) -> ModelConfig:
         """The configuration for the dataset of this name.
 
@@ -34,5 +44,5 @@ class ModelParams(ModelConfig):
             return ModelConfig.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            key = first["loc"][0]
-            raise UserError(f"params.yaml: model.{key} = {values[key]!r}: {first['msg']}") from None
+            key, message = first["loc"][0], first["msg"].removeprefix("Input ")
+            raise UserError(f"params.yaml: model.{key} = {values[key]!r}: {message}") from None

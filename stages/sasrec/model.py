@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -234,7 +233,7 @@ class SASRec(nn.Module):
 
 def _check(items: Tensor, num_items: int) -> None:
     """Say in words what a GPU would say by a device-side assert."""
-    if isinstance(items, np.ndarray) or not isinstance(items, Tensor):
+    if not isinstance(items, Tensor):
         raise TypeError(f"items: expected a tensor of int64, got {type(items).__name__}")
     if items.dtype != torch.int64 or items.ndim != 1:
         raise TypeError(

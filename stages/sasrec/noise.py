@@ -2,9 +2,9 @@
 
 Random numbers cost more than everything else in a dropout. On the CPU a unit is dropped when a
 random byte is under 256 times the rate, rounded; where that is off by more than a hundredth of the
-rate, two bytes are used. Kept units are scaled by the exact inverse of their chance, so the
-expectation is unbiased. Elsewhere torch's own dropout is used. Bytes are compared by numpy because
-torch does not vectorise it on the CPU.
+rate or of its complement, two bytes are used. Kept units are scaled by the exact inverse of their
+chance, so the expectation is unbiased. Elsewhere torch's own dropout is used. Bytes are compared
+by numpy because torch does not vectorise it on the CPU.
 """
 
 import math
@@ -30,7 +30,7 @@ class Noise:
     def __init__(self, rate: float, *seed: int) -> None:
         assert 0 <= rate < 1, rate
         self.rate = rate
-        coarse = abs(round(256 * rate) / 256 - rate) <= 0.01 * rate
+        coarse = abs(round(256 * rate) / 256 - rate) <= 0.01 * min(rate, 1 - rate)
         self._unit = np.dtype(np.uint8 if coarse else np.uint16)
         levels = 256**self._unit.itemsize
         self._threshold = min(round(levels * rate), levels - 1)

@@ -81,8 +81,9 @@ _Loader.add_implicit_resolver(
 
 
 def _explain(section: str, kind: type[Section], error: ValidationError) -> str:
-    """One sentence for the first of pydantic's errors."""
-    first = error.errors(include_url=False)[0]
+    """One sentence for the error to mend first: a misspelt key also leaves its own out."""
+    errors = error.errors(include_url=False)
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     location = [str(part) for part in first["loc"]]
     key = ".".join([section, *location])
     legal = tuple(_fields_at(kind, location[:-1]))

@@ -1,0 +1,127 @@
+"""What the benchmarks measure: datasets in the shape of MovieLens-1M and of Amazon Games.
+
+Speed depends on the number of users and items and on the lengths of histories, not on which items
+they hold, so a benchmark runs on invented data of the same shape, or on the authors' files.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
+import sasrec.threads  # isort: skip  # noqa: F401, before torch
+from sasrec.model import ModelConfig
+from sasrec.sequences import Sequences
+from sasrec.training import TrainParams
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A dataset (histories without the last two items) and the paper's settings for it."""
+
+    name: str
+    whole: Sequences
+    num_items: int
+    max_length: int
+    dropout: float
+
+    @property
+    def train(self) -> Sequences:
+        """Everything but each user's last two items (users with fewer than three keep all)."""
+        return self._without_last(2)
+
+    @property
+    def histories(self) -> Sequences:
+        """Everything but each user's last item, the test target."""
+        return self._without_last(1)
+
+    def _without_last(self, count: int) -> Sequences:
+        lengths = self.whole.lengths
+        kept = np.where(lengths >= 3, lengths - count, lengths)
+        position = np.arange(len(self.whole.items)) - np.repeat(self.whole.offsets[:-1], lengths)
+        inside = position < np.repeat(kept, lengths)
+        offsets = np.concatenate([[0], np.cumsum(kept)])
+        return Sequences(offsets, self.whole.items[inside])
+
+    def config(self, **changes: object) -> ModelConfig:
+        """The paper's model for this dataset."""
+        values = {
+            "variant": "official",
+            "hidden_size": 50,
+            "num_blocks": 2,
+            "num_heads": 1,
+            "max_length": self.max_length,
+            "dropout": self.dropout,
+            "output_projection": False,
+            "position_embedding": True,
+            "tied_embedding": True,
+            "residual": True,
+            "initialisation": "xavier_uniform",
+        }
+        return ModelConfig.model_validate(values | changes)
+
+
+def train_params(device: str, **changes: object) -> TrainParams:
+    """The paper's training, on `device`."""
+    values = {
+        "epochs": 1,
+        "batch_size": 128,
+        "learning_rate": 0.001,
+        "num_negatives": 1,
+        "valid_every": 1,
+        "patience": 1,
+        "monitor": "sampled",
+        "seed": 1,
+        "device": device,
+        "processes": 1,
+        "precision": "float32",
+        "compile": False,
+    }
+    return TrainParams.model_validate(values | changes)
+
+
+def from_file(name: str, path: Path, max_length: int, dropout: float) -> Workload:
+    """One of the authors' files: a line `user item` an interaction."""
+    table = np.loadtxt(path, dtype=np.int32)
+    num_users, num_items = (int(largest) for largest in table.max(0))
+    sequences = Sequences.from_interactions(table[:, 0], table[:, 1], num_users)
+    return Workload(name, sequences, num_items, max_length, dropout)
+
+
+def invented(
+    name: str,
+    *,
+    num_users: int,
+    num_items: int,
+    mean_length: float,
+    spread: float,
+    shortest: int,
+    max_length: int,
+    dropout: float,
+) -> Workload:
+    """Log-normal lengths of histories with this mean (`spread`: sd of the log), uniform items."""
+    generator = np.random.default_rng(0)
+    location = np.log(mean_length - shortest) - spread**2 / 2
+    lengths = shortest + generator.lognormal(location, spread, num_users).astype(np.int64)
+    lengths = np.minimum(lengths, num_items // 2)
+    offsets = np.concatenate([[0, 0], np.cumsum(lengths)])
+    items = generator.integers(1, num_items + 1, offsets[-1], dtype=np.int32)
+    return Workload(name, Sequences(offsets, items), num_items, max_length, dropout)
+
+
+def movielens(path: Path | None) -> Workload:
+    """ML-1M: 6,040 users, 3,416 items, 165.5 interactions a user."""
+    if path:
+        return from_file("ML-1M", path, 200, 0.2)
+    shape = {"num_users": 6040, "num_items": 3416, "mean_length": 165.5}
+    return invented("like ML-1M", **shape, spread=1.1, shortest=17, max_length=200, dropout=0.2)
+
+
+def games(path: Path | None) -> Workload:
+    """Games: 31,013 users, 23,715 items, 9.3 interactions a user."""
+    if path:
+        return from_file("Games", path, 50, 0.5)
+    shape = {"num_users": 31013, "num_items": 23715, "mean_length": 9.26}
+    return invented("like Games", **shape, spread=1.1, shortest=4, max_length=50, dropout=0.5)

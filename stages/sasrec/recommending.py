@@ -1,0 +1,69 @@
+"""The best next items after a history, by the model's scores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from sasrec.batches import Batch, lay_out
+from sasrec.errors import UserError
+from sasrec.model import SASRec
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """users.csv or items.csv: `id` (1, 2, ... in order), `raw_id`, and what else is known."""
+
+    path: Path
+    table: pd.DataFrame
+
+    @classmethod
+    def read(cls, path: Path) -> "Catalogue":
+        """Read the table; every column but `id` is text.
+
+        Raises:
+            UserError: the file is missing.
+        """
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        except FileNotFoundError:
+            raise UserError(f"{path} not found: run `dvc repro` first") from None
+        return cls(path, table.astype({"id": int}))
+
+    def numbers(self, raw_ids: list[str]) -> list[int]:
+        """The ids that the model knows by for these raw ids.
+
+        Raises:
+            UserError: one of them is not in the table.
+        """
+        by_raw_id = dict(zip(self.table["raw_id"], self.table["id"], strict=True))
+        for raw_id in raw_ids:
+            if raw_id not in by_raw_id:
+                examples = ", ".join(self.table["raw_id"][:3])
+                raise UserError(
+                    f"{raw_id!r} is not among the raw ids of {self.path} ({examples}, …)"
+                )
+        return [by_raw_id[raw_id] for raw_id in raw_ids]
+
+    def describe(self, ids: list[int]) -> pd.DataFrame:
+        """The rows of these ids, without the column `id`."""
+        return self.table.set_index("id").loc[ids].reset_index(drop=True)
+
+
+@torch.inference_mode()
+def recommend(model: SASRec, history: list[int], k: int) -> tuple[list[int], list[float]]:
+    """The `k` items that score best after `history` (ids, oldest first), best first.
+
+    Only the latest `max_length` items count, none of `history` is returned, and there are fewer
+    than `k` where the catalogue ends. Works for any history, also of a user not trained on.
+
+    Returns: item ids and their scores.
+    """
+    recent = history[-model.config.max_length :]
+    layout = lay_out(torch.tensor([len(recent)]), [(1, len(recent))])
+    state = model.last_states(Batch(torch.tensor(recent), layout))  # [1, D]
+    scores = (state @ model.scoring_embedding.T).squeeze(0)
+    scores[[0, *history]] = -torch.inf
+    best = scores.topk(min(k, int((scores > -torch.inf).sum())))
+    return best.indices.tolist(), best.values.tolist()
