@@ -18,6 +18,7 @@ from workloads import Workload, games, movielens, train_params
 
 from sasrec.batches import SequenceReader
 from sasrec.devices import choose_device
+from sasrec.memory import keep_freed_memory
 from sasrec.model import SASRec
 from sasrec.ranking import rank_targets
 from sasrec.targets import Targets
@@ -27,6 +28,7 @@ from sasrec.training import Trainer
 def main() -> None:
     arguments = parse_arguments()
     device = choose_device(arguments.device)
+    keep_freed_memory()
     peak = matrix_product_peak(device)
     print(describe_machine(device))
     print(f"float32 matrix product: {peak / 1e9:,.0f} Gflop/s\n")

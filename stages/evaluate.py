@@ -9,15 +9,16 @@ Writes  metrics/test.json        HR@k, NDCG@k, MRR by protocol; coverage, popula
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model
 from sasrec.devices import choose_device
+from sasrec.errors import UserError
 from sasrec.evaluation import TOP_K, EvaluateParams, evaluate
 from sasrec.figures import draw_by_length, draw_by_rank, draw_training
-from sasrec.files import new_folder, read_json, write_csv, write_json
+from sasrec.files import new_folder, read_csv, read_json, write_csv, write_json
+from sasrec.memory import keep_freed_memory
 from sasrec.params import load_params
 from sasrec.ranking import rank_targets
 from sasrec.sequences import Sequences
@@ -35,9 +36,14 @@ def main() -> None:
     params = load_params("evaluate", EvaluateParams)
     device = choose_device(params.device, key="evaluate.device")
     model = load_model(MODEL, device)
-    histories = Sequences.load(TEST, model.num_items)
-    targets = Targets.load(TEST, num_users=histories.num_users, num_items=model.num_items)
+    training, validation = (read_csv(MODEL / f"{name}.csv") for name in ("training", "validation"))
+    dataset = read_json(TEST / "dataset.json")
+    check_catalogue(dataset, model.num_items)
+    counts = {key: dataset[key] for key in ("num_users", "num_items")}
+    histories = Sequences.load(TEST, **counts)
+    targets = Targets.load(TEST, **counts)
 
+    keep_freed_memory()
     reader = SequenceReader(histories, model.config.max_length, device, dense=device.type != "cpu")
     ranks = rank_targets(model, reader, targets, filter_seen=params.filter_seen, top_k=TOP_K)
     result = evaluate(ranks, targets, histories, model.num_items, params)
@@ -46,9 +52,6 @@ def main() -> None:
         write_csv(folder / "ranks.csv", result.ranks)
     write_json(METRICS / "test.json", result.metrics)
     write_json(METRICS / "intervals.json", result.intervals)
-    training, validation = (
-        pd.read_csv(MODEL / f"{name}.csv") for name in ("training", "validation")
-    )
     for name, table in (
         ("training", training),
         ("validation", validation),
@@ -62,6 +65,14 @@ def main() -> None:
     draw_by_rank(result.by_rank, PLOTS / "by_rank.png")
     for name, metrics in result.metrics.items():
         print(f"{name}: " + "  ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
+
+
+def check_catalogue(dataset: dict[str, Any], num_items: int) -> None:
+    if dataset["num_items"] != num_items:
+        raise UserError(
+            f"{MODEL} was trained on {num_items} items, {TEST} has {dataset['num_items']}: "
+            "run `python stages/train.py` first"
+        )
 
 
 if __name__ == "__main__":

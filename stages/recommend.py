@@ -30,8 +30,9 @@ def main() -> None:
     if arguments.items is not None:
         history = items.numbers(arguments.items.split(","))
     else:
-        user = Catalogue.read(INTERACTIONS / "users.csv").numbers([arguments.user])[0]
-        history = Sequences.load(TEST, model.num_items).of(user).tolist()
+        users = Catalogue.read(INTERACTIONS / "users.csv")
+        sequences = Sequences.load(TEST, num_users=len(users.table), num_items=model.num_items)
+        history = sequences.of(users.numbers([arguments.user])[0]).tolist()
     best, scores = recommend(model, history, arguments.k)
     print(items.describe(best).assign(score=scores).to_string(index=False))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sasrec.candidates import draw_candidates
-from sasrec.files import new_folder, read_json, read_npy, write_json
+from sasrec.files import new_folder, write_json
+from sasrec.numbered import read_numbered
 from sasrec.params import load_params
-from sasrec.sequences import Sequences
 from sasrec.splitting import SplitParams, cut
 from sasrec.stage import run_stage
 from sasrec.targets import Targets
@@ -24,23 +24,19 @@ SPLIT = Path("data/split")
 
 def main() -> None:
     params = load_params("split", SplitParams)
-    dataset = read_json(INTERACTIONS / "dataset.json")
-    users = read_npy(INTERACTIONS / "user.npy", np.int32)
-    items = read_npy(INTERACTIONS / "item.npy", np.int32)
-    timestamps = read_npy(INTERACTIONS / "timestamp.npy", np.int64)
-    sequences = Sequences.from_interactions(users, items, dataset["num_users"])
+    data = read_numbered(INTERACTIONS)
 
-    split = cut(sequences, timestamps if dataset["has_timestamps"] else None, params)
+    split = cut(data.sequences, data.timestamps, params)
     train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
     generator = np.random.default_rng(params.seed)
     valid, test = (
         Targets(
             target_users,
-            sequences.items[ends[target_users]],
+            data.sequences.items[ends[target_users]],
             draw_candidates(
-                sequences,
+                data.sequences,
                 target_users,
-                num_items=dataset["num_items"],
+                num_items=data.facts["num_items"],
                 num_candidates=params.num_candidates,
                 generator=generator,
             ),
@@ -53,12 +49,13 @@ def main() -> None:
 
     with new_folder(SPLIT / "train") as folder:
         train.save(folder)
-        write_json(folder / "dataset.json", dataset)
+        write_json(folder / "dataset.json", data.facts)
     with new_folder(SPLIT / "valid") as folder:
         valid.save(folder)
     with new_folder(SPLIT / "test") as folder:
         history.save(folder)
         test.save(folder)
+        write_json(folder / "dataset.json", data.facts)
     print(
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"

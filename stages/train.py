@@ -17,6 +17,7 @@ from sasrec.files import new_folder, read_json, write_csv, write_json
 from sasrec.fitting import fit
 from sasrec.hyperparameters import ModelParams
 from sasrec.lock import only_one
+from sasrec.memory import keep_freed_memory
 from sasrec.model import SASRec
 from sasrec.params import load_params
 from sasrec.records import curves, model_description, train_metrics
@@ -38,12 +39,13 @@ def main() -> None:
     dataset = read_json(TRAIN / "dataset.json")
     config = model_params.resolve(dataset["name"])
     num_users, num_items = dataset["num_users"], dataset["num_items"]
-    sequences = Sequences.load(TRAIN, num_items)
+    sequences = Sequences.load(TRAIN, num_users=num_users, num_items=num_items)
     targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
     if params.processes > 1 and not is_launched():
         launch(params.processes)
         return
 
+    keep_freed_memory()
     with world(device) as processes, only_one(MODEL, processes.is_first):
         model = SASRec(config, num_items, seed=params.seed)
         trainer = Trainer(model, sequences, params, device, processes)

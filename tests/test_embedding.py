@@ -36,3 +36,16 @@ def test_gradient_is_that_of_finite_differences():
 def test_an_id_beyond_the_table():
     with pytest.raises((IndexError, RuntimeError), match="out of range"):
         look_up(table(), torch.tensor([7]))
+
+
+def test_a_gradient_that_is_there_is_added_to():
+    ids = torch.tensor([6, 0, 6])
+    mine, theirs = table(), table()
+    for embedding, looked_up in (
+        (mine, look_up),
+        (theirs, lambda e, i: functional.embedding(i, e)),
+    ):
+        for factor in (1.0, 3.0):  # the second time there is a gradient
+            (looked_up(embedding, ids).sum() * factor).backward()
+            (looked_up(embedding, ids[:2]).sum() * factor).backward()
+    torch.testing.assert_close(mine.grad, theirs.grad)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sasrec.errors import UserError
-from sasrec.evaluation import EvaluateParams, evaluate
+from sasrec.evaluation import EvaluateParams, _top_lists, evaluate
 from sasrec.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.params import load_params
 from sasrec.ranking import Ranks
@@ -168,3 +168,12 @@ def test_pictures_are_png_and_the_same_twice(tmp_path, histories):
         width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
         assert width > height > 300
     assert draw_all(tmp_path / "again", histories) == first
+
+
+def test_lists_that_end_early_count_only_what_they_hold() -> None:
+    """User 1 has seen 1, 2, 3 of 4 items, user 2 has seen 2: the lists are (4) and (4, 1, 3)."""
+    users = np.array([1, 1, 1, 2])
+    histories = Sequences.from_interactions(users, np.array([1, 2, 3, 2]), 2)
+    top = np.array([[4, 0, 0], [4, 1, 3]])
+    lists = _top_lists(top, histories, 4)
+    assert lists == {"coverage@10": 3 / 4, "popularity@10": (0 + 0 + 1 + 1) / 4}

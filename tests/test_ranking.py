@@ -242,6 +242,12 @@ def test_a_target_in_the_history_stays_a_candidate():
     assert ranks.top.tolist() == [[3, 4]]
 
 
+def test_a_list_longer_than_what_is_left_ends_in_zeros():
+    model = model_with_scores([1, 2, 3, 4, 5])
+    ranks = rank(model, toy_sequences([[1, 2, 3], [4]]), targets_of([5, 1], [[4], [2]]), top_k=4)
+    assert ranks.top.tolist() == [[5, 4, 0, 0], [5, 3, 2, 1]]
+
+
 def test_padding_is_no_candidate():
     model = model_with_scores([-1.0, -2.0, -3.0])  # padding's score would be 0
     ranks = rank(model, toy_sequences([[1]]), targets_of([1], [[2]]), filter_seen=False, top_k=9)

@@ -174,7 +174,11 @@ def sequences_folder(tmp_path):
 
 
 def test_sequences_come_back_from_their_files(sequences_folder):
-    assert lists(Sequences.load(sequences_folder, num_items=7)) == [[4, 2], [], [7, 7, 1]]
+    assert lists(Sequences.load(sequences_folder, num_users=3, num_items=7)) == [
+        [4, 2],
+        [],
+        [7, 7, 1],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +197,7 @@ def test_sequences_come_back_from_their_files(sequences_folder):
 def test_sequences_that_do_not_fit_are_refused(sequences_folder, name, array, message):
     np.save(sequences_folder / f"{name}.npy", array)
     with pytest.raises(UserError, match=message):
-        Sequences.load(sequences_folder, num_items=7)
+        Sequences.load(sequences_folder, num_users=3, num_items=7)
 
 
 def test_items_are_checked_in_every_block(tmp_path):

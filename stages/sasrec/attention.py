@@ -116,16 +116,20 @@ class _GroupedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, query, key, value, groups, num_heads, noise):  # noqa: ANN001, ANN205
         output = torch.empty_like(query)
+        mask = _causal_mask(max(length for _, length in groups), query)
         saved = []
         for span, rows, length in _spans(groups):
             q, k, v = (_split(x[span], rows, length, num_heads) for x in (query, key, value))
             out = _split(output[span], rows, length, num_heads)
             for start, stop in _blocks(rows, length):
-                weights = _weights(q[:, start:stop], k[:, :stop], start)
-                keep = noise.keep(*weights.shape) if noise else None
-                attended = torch.bmm(_dropped(weights, keep), v[:, :stop])
+                weights = _weights(q[:, start:stop], k[:, :stop], mask[start:stop, :stop])
+                keep, dropped = None, weights
+                if noise:
+                    keep = noise.keep(*weights.shape)
+                    dropped = keep.to(weights.dtype).mul_(weights)
+                attended = torch.bmm(dropped, v[:, :stop])
                 out[:, start:stop] = attended.mul_(noise.scale) if noise else attended
-                saved += [weights, keep]
+                saved.append((weights, keep))
             _join_(output[span], out, num_heads)
         ctx.settings = (groups, num_heads, noise)
         ctx.weights = saved
@@ -136,37 +140,47 @@ class _GroupedAttention(torch.autograd.Function):
     def backward(ctx, grad_output):  # noqa: ANN001, ANN205
         inputs = (*ctx.saved_tensors, grad_output.contiguous())
         groups, num_heads, noise = ctx.settings
-        grads = tuple(torch.zeros_like(inputs[0]) for _ in range(3))
-        saved = iter(ctx.weights)
-        for span, rows, length in _spans(groups):
+        grads = tuple(torch.empty_like(inputs[0]) for _ in range(3))
+        saved = iter(reversed(ctx.weights))
+        for span, rows, length in reversed(_spans(groups)):
             q, k, v, grad = (_split(x[span], rows, length, num_heads) for x in inputs)
             grad_q, grad_k, grad_v = (_split(x[span], rows, length, num_heads) for x in grads)
             scale = 1 / math.sqrt(q.shape[-1])
-            for start, stop in _blocks(rows, length):
-                weights, keep = next(saved), next(saved)
-                out = grad[:, start:stop] * (noise.scale if noise else 1.0)
-                grad_v[:, :stop] += torch.bmm(_dropped(weights, keep).transpose(1, 2), out)
+            for start, stop in reversed(_blocks(rows, length)):
+                weights, keep = next(saved)
+                out = grad[:, start:stop]
+                dropped = weights
+                if noise:
+                    out = out * noise.scale
                 grad_weights = torch.bmm(out, v[:, :stop].transpose(1, 2))
+                if noise:
+                    dropped = keep.to(weights.dtype)
+                    grad_weights.mul_(dropped)
+                    dropped.mul_(weights)
                 grad_scores = torch.ops.aten._softmax_backward_data(
-                    _dropped(grad_weights, keep), weights, -1, weights.dtype
+                    grad_weights, weights, -1, weights.dtype
                 )
                 grad_q[:, start:stop] = torch.bmm(grad_scores, k[:, :stop]).mul_(scale)
-                scaled = q[:, start:stop] * scale
-                grad_k[:, :stop] += torch.bmm(grad_scores.transpose(1, 2), scaled)
+                grad_keys = torch.bmm(grad_scores.transpose(1, 2), q[:, start:stop] * scale)
+                grad_values = torch.bmm(dropped.transpose(1, 2), out)
+                if stop == length:  # the last block sees every key: nothing to add to yet
+                    grad_k[:], grad_v[:] = grad_keys, grad_values
+                else:
+                    grad_k[:, :stop] += grad_keys
+                    grad_v[:, :stop] += grad_values
             for whole, part in zip(grads, (grad_q, grad_k, grad_v), strict=True):
                 _join_(whole[span], part, num_heads)
         ctx.weights = None  # free the [R H, L, L] arrays at once
         return *grads, None, None, None
 
 
-def _dropped(x: Tensor, keep: Tensor | None) -> Tensor:
-    return x if keep is None else x * keep.to(x.dtype)
+def _causal_mask(length: int, like: Tensor) -> Tensor:
+    """[L, L], to be added to scores: 0 where a query (row) may see a key, -inf after it."""
+    return torch.full((length, length), -math.inf, dtype=like.dtype).triu_(1)
 
 
-def _weights(query: Tensor, key: Tensor, start: int) -> Tensor:
-    """softmax(Q K^T / sqrt(d) + causal mask): [R H, block, keys], for queries from `start`."""
-    block, keys = query.shape[1], key.shape[1]
-    mask = torch.full((block, keys), -math.inf, dtype=query.dtype).triu_(start + 1)
+def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
+    """softmax(Q K^T / sqrt(d) + mask): [R H, queries, keys]."""
     scale = 1 / math.sqrt(query.shape[-1])
     return torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scale).softmax(-1)
 

@@ -95,9 +95,10 @@ def evaluate(
 
 def _top_lists(top: np.ndarray, histories: Sequences, num_items: int) -> dict[str, float]:
     popularity = np.bincount(histories.items, minlength=num_items + 1)
+    listed = top[top > 0]
     return {
-        f"coverage@{TOP_K}": len(np.unique(top)) / num_items,
-        f"popularity@{TOP_K}": float(popularity[top].mean()),
+        f"coverage@{TOP_K}": len(np.unique(listed)) / num_items,
+        f"popularity@{TOP_K}": float(popularity[listed].mean()) if len(listed) else 0.0,
     }
 
 

@@ -102,6 +102,20 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """The table in a CSV file that an earlier stage wrote.
+
+    Raises:
+        UserError: the file is missing or is not CSV.
+    """
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} not found: run the stage that writes it first") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid CSV: {error}") from None
+
+
 def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)

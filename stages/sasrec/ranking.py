@@ -34,7 +34,8 @@ class Ranks:
         full: among all items but those of the user's history, and the target.
         losses: the target's cross-entropy, as in training: -log sigmoid(s) of the target and the
             mean of -log(1 - sigmoid(s)) over its candidates.
-        top: int64 [E, top_k], the best items of `full` (without the history), best first.
+        top: int64 [E, top_k], the best items of `full` (without the history), best first; 0
+            where a user leaves fewer.
     """
 
     sampled: np.ndarray
@@ -62,8 +63,12 @@ def rank_targets(
         progress: called with the number of users done after each chunk.
 
     Raises:
-        UserError: a score is NaN or infinite.
+        UserError: a score is NaN or infinite, or a user with a target has no history.
     """
+    lengths = reader.sequences.lengths[targets.users]
+    if (lengths == 0).any():
+        user = targets.users[lengths.argmin()]
+        raise UserError(f"user {user} has a target but no history to rank it after")
     was_training = model.training
     model.eval()
     count = len(targets.users)
@@ -136,7 +141,8 @@ def _rank_chunk(
         _leave_out(scores, seen)
         scores.scatter_(1, targets[:, None], target_scores[:, None])
     if into.top.shape[1]:
-        into.top[places] = scores.topk(into.top.shape[1]).indices.cpu().numpy()
+        best = scores.topk(into.top.shape[1])
+        into.top[places] = torch.where(best.values > -torch.inf, best.indices, 0).cpu().numpy()
     scores.scatter_(1, targets[:, None], -torch.inf)  # the target does not tie with itself
     into.full[places] = rank_among(target_scores, scores).numpy()
 

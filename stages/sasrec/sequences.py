@@ -52,17 +52,22 @@ class Sequences:
         write_npy(folder / "items.npy", self.items.astype(np.int32, copy=False))
 
     @classmethod
-    def load(cls, folder: Path, num_items: int) -> "Sequences":
+    def load(cls, folder: Path, *, num_users: int, num_items: int) -> "Sequences":
         """Memory-map what `save` wrote; the whole of it is checked once, block by block.
 
         Raises:
-            UserError: a file is missing, the offsets do not fit, or an item id is not in
-                1..num_items (found here it is a sentence; on a GPU it would be an assert).
+            UserError: a file is missing, the offsets do not fit or are of another number of
+                users, or an item id is not in 1..num_items (found here it is a sentence; on a
+                GPU it would be an assert).
         """
         offsets = read_npy(folder / "offsets.npy", np.int64)
         items = read_npy(folder / "items.npy", np.int32)
         if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(items):
             raise UserError(f"{folder}/offsets.npy does not fit the {len(items)} items beside it")
+        if len(offsets) != num_users + 2:
+            raise UserError(
+                f"{folder}/offsets.npy holds {len(offsets) - 2} users, expected {num_users}"
+            )
         if (np.diff(offsets) < 0).any():
             raise UserError(f"{folder}/offsets.npy falls: expected never-falling offsets")
         check_items(items, num_items, folder / "items.npy")

@@ -105,8 +105,11 @@ def _cut_by_time(sequences: Sequences, timestamps: np.ndarray, params: SplitPara
     """Cut at the time before which 1 - valid - test of all interactions lie, and at 1 - test."""
     ordered = np.sort(timestamps)
     count = len(ordered)
-    first = ordered[int(count * (1 - params.valid_fraction - params.test_fraction))]
-    second = ordered[int(count * (1 - params.test_fraction))]
+    after_train = int(count * (1 - params.valid_fraction - params.test_fraction))
+    first, second = (
+        ordered[min(place, count - 1)]
+        for place in (after_train, int(count * (1 - params.test_fraction)))
+    )
     train_ends = _ends_before(sequences, timestamps, first)
     test_ends = _ends_before(sequences, timestamps, second)
     starts, ends = sequences.offsets[:-1], sequences.offsets[1:]

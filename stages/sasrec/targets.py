@@ -52,6 +52,8 @@ class Targets:
             )
         if len(users) and not (users.min() >= 1 and users.max() <= num_users):
             raise UserError(f"{folder}/target_users.npy: expected users from 1 to {num_users}")
+        if (np.diff(users) <= 0).any():
+            raise UserError(f"{folder}/target_users.npy: expected ascending users, each once")
         check_items(items, num_items, folder / "target_items.npy")
         check_items(candidates, num_items, folder / "candidates.npy")
         return cls(users, items, candidates)

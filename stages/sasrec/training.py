@@ -122,7 +122,7 @@ class Trainer:
 
     def _step(self, users: np.ndarray, generator: torch.Generator) -> Tensor:
         """One step of the optimizer; returns the sum of losses, without waiting for it."""
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=False)  # embedding.py adds to what is there
         total = self._backward(users, generator)
         self.world.add_gradients(list(self.model.parameters()))
         self.optimizer.step()
