@@ -56,7 +56,7 @@ INITIALISERS: dict[str, Callable[..., Tensor]] = {
 class ModelConfig(Section):
     """Everything that rebuilds the model but the weights; the params section `model`, resolved."""
 
-    variant: Literal["official", "paper", "normed_residual", "post_norm"]
+    variant: Literal[*VARIANTS]  # type: ignore[valid-type]
     hidden_size: int = Field(ge=1)
     num_blocks: int = Field(ge=0)
     num_heads: int = Field(ge=1)
@@ -66,7 +66,7 @@ class ModelConfig(Section):
     position_embedding: bool
     tied_embedding: bool
     residual: bool
-    initialisation: Literal["xavier_uniform", "xavier_normal"]
+    initialisation: Literal[*INITIALISERS]  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "ModelConfig":
