@@ -68,10 +68,14 @@ def draw(table: pd.DataFrame, machine: str) -> None:
         slope = np.polyfit(np.log(upper["value"]), np.log(upper["seconds"]), 1)[0]
         axis.loglog(part["value"], part["seconds"], "o-", label="an epoch")
         axis.set(title=f"Growth with {label}", xlabel=label)
+        axis.set_xticks(part["value"], [f"{value:,}" for value in part["value"]], fontsize=8)
+        axis.minorticks_off()
         axis.text(0.05, 0.9, f"slope at the end {slope:.2f}", transform=axis.transAxes)
         axis.grid(alpha=0.3, which="both")
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10]
+    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes[0].set_ylabel("seconds an epoch")
-    fixed = ", ".join(f"{value:,} {name}" for name, value in BASE.items())
+    fixed = ", ".join(f"{BASE[factor]:,} {label}" for factor, label in labels.items())
     figure.suptitle(f"{machine}; what does not vary: {fixed}", fontsize=9)
     figure.savefig(HERE / "growth.png", dpi=100, metadata={"Software": None})
 

@@ -7,77 +7,16 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from toys import TRAIN_PARAMS, toy_sequences
+from toy_training import CPU, HISTORIES, circle, hit_rate_at_one, trainer_of
+from toys import toy_sequences
 
 from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model, save_model
 from sasrec.errors import UserError
 from sasrec.fitting import fit
-from sasrec.model import ModelConfig, SASRec
 from sasrec.negatives import NegativeSampler
 from sasrec.ranking import rank_targets
-from sasrec.records import curves, model_description, train_metrics
-from sasrec.targets import Targets
-from sasrec.training import EpochStats, Trainer, TrainParams
-from sasrec.validation import Validation, validate
-
-CPU = torch.device("cpu")
-CONFIG = {
-    "variant": "official",
-    "hidden_size": 6,
-    "num_blocks": 2,
-    "num_heads": 1,
-    "max_length": 5,
-    "dropout": 0.0,
-    "output_projection": False,
-    "position_embedding": True,
-    "tied_embedding": True,
-    "residual": True,
-    "initialisation": "xavier_uniform",
-}
-PARAMS = TRAIN_PARAMS.model_dump() | {
-    "epochs": 2,
-    "batch_size": 4,
-    "learning_rate": 0.01,
-    "num_negatives": 1,
-    "valid_every": 1,
-    "patience": 3,
-    "monitor": "sampled",
-    "seed": 1,
-    "device": "cpu",
-    "precision": "float32",
-}
-# Users of 1, 2, 3, 9, 4, 0 and 7 items.
-HISTORIES = (
-    [3],
-    [5, 2],
-    [7, 7, 1],
-    [1, 2, 3, 4, 5, 6, 7, 8, 9],
-    [9, 3, 9, 13],
-    [],
-    [11, 2, 12, 4, 1, 8, 10],
-)
-
-
-def trainer_of(sequences=None, *, num_items=13, config=None, model_seed=1, **params):
-    model = SASRec(ModelConfig(**CONFIG | (config or {})), num_items, seed=model_seed)
-    sequences = sequences or toy_sequences(HISTORIES)
-    return Trainer(model, sequences, TrainParams(**PARAMS | params), CPU)
-
-
-def circle(num_items=11, count=101, length=6):
-    """Each item is followed by the next one on a circle; with the targets that come next."""
-    starts = np.arange(count) * 7 % num_items
-    items = (starts[:, None] + np.arange(length)) % num_items + 1
-    targets = (starts + length) % num_items + 1
-    candidates = (targets[:, None] + np.arange(3)) % num_items + 1  # all of them unseen
-    users = np.arange(1, count + 1)
-    return toy_sequences(items), Targets(users, targets, candidates)
-
-
-def hit_rate_at_one(trainer, targets):
-    ranks = rank_targets(trainer.model, trainer.reader, targets)
-    return (ranks.full == 1).mean()
+from sasrec.validation import validate
 
 
 class PlainSASRec:
@@ -335,121 +274,6 @@ def test_nan_weights_are_a_sentence():
 def test_a_user_of_every_item_is_refused():
     with pytest.raises(UserError, match="user 1 interacted with all 3 items"):
         trainer_of(toy_sequences([[3, 1, 2]]), num_items=3)
-
-
-def validation_of(sampled, full=0.5, loss=1.0):
-    return Validation(
-        loss=loss,
-        sampled={"HR@10": 0.9, "NDCG@10": sampled, "MRR": 0.3},
-        full={"HR@10": 0.8, "NDCG@10": full, "MRR": 0.2},
-    )
-
-
-def fit_scripted(values, **params):
-    """Fit with scripted validations; returns the history, lines, weights at each, the model."""
-    trainer = trainer_of(**params)
-    script = iter(values)
-    weights, lines = [], []
-
-    def validate_next():
-        state = trainer.model.state_dict()
-        weights.append({name: weight.clone() for name, weight in state.items()})
-        return next(script)
-
-    history = fit(trainer, validate_next, lines.append)
-    return history, lines, weights, trainer.model.state_dict()
-
-
-def same_weights(first, second):
-    return all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_the_best_epoch_is_kept():
-    values = [validation_of(sampled) for sampled in (0.1, 0.4, 0.3, 0.2)]
-    history, lines, weights, final = fit_scripted(values, epochs=4)
-    assert history.best_epoch == 2
-    assert history.best is values[1]
-    assert list(history.validations) == [1, 2, 3, 4]
-    assert len(history.epochs) == len(lines) == 4
-    assert same_weights(final, weights[1])
-    assert not same_weights(final, weights[3])
-
-
-def test_training_stops_when_gains_end():
-    gains = (0.1, 0.2, 0.2, 0.15, 0.3, 0.3, 0.1, 0.29, 0.9)
-    history, lines, weights, final = fit_scripted(map(validation_of, gains), epochs=9, patience=3)
-    # An equal value is no gain; the third validation after epoch 5 is the last.
-    assert history.best_epoch == 5
-    assert len(history.epochs) == 8
-    assert same_weights(final, weights[4])
-    assert "no gain in validation NDCG@10 for 3 validations" in lines[-1]
-    assert len(lines) == 9
-
-
-def test_only_every_second_epoch_and_the_last_are_validated():
-    values = [validation_of(0.1), validation_of(0.3), validation_of(0.2)]
-    history, lines, weights, final = fit_scripted(values, epochs=5, valid_every=2)
-    assert list(history.validations) == [2, 4, 5]
-    assert history.best_epoch == 4
-    assert same_weights(final, weights[1])
-    assert ["valid loss" in line for line in lines] == [False, True, False, True, True]
-    assert "best -" in lines[0]
-
-
-def test_patience_counts_validations_not_epochs():
-    gains = (0.5, 0.1, 0.1, 0.1)
-    history, *_ = fit_scripted(map(validation_of, gains), epochs=20, valid_every=3, patience=2)
-    assert list(history.validations) == [3, 6, 9]
-
-
-@pytest.mark.parametrize(("monitor", "best"), [("sampled", 1), ("full", 2)])
-def test_the_monitored_protocol_decides(monitor, best):
-    values = [validation_of(0.5, full=0.1), validation_of(0.4, full=0.2)]
-    history, *_ = fit_scripted(values, epochs=2, monitor=monitor)
-    assert history.best_epoch == best
-
-
-def test_a_first_validation_of_zero_is_kept():
-    history, _, weights, final = fit_scripted([validation_of(0.0), validation_of(0.0)], epochs=2)
-    assert history.best_epoch == 1
-    assert same_weights(final, weights[0])
-
-
-def test_a_line_tells_the_epoch():
-    values = [validation_of(0.25, full=0.125, loss=1.5)]
-    _, lines, _, _ = fit_scripted(values, epochs=1)
-    assert lines[0].startswith("epoch 1/1  loss ")
-    assert "valid loss 1.5000  sampled NDCG@10 0.2500 HR@10 0.9000" in lines[0]
-    assert "full NDCG@10 0.1250 HR@10 0.8000" in lines[0]
-    assert lines[0].endswith("best 1  at most 0:00 left")
-
-
-def test_records_of_a_training():
-    values = [validation_of(0.1, loss=1.25), validation_of(0.75, full=0.25, loss=2.5)]
-    history, *_ = fit_scripted([*values, values[0]], epochs=5, valid_every=2)
-    epochs = enumerate((5.0, 1.0, 2.0, 9.0, 3.0))
-    history.epochs = [EpochStats(10.0 - index, 30, seconds) for index, seconds in epochs]
-    assert history.seconds_per_epoch == 3.0
-    assert train_metrics(history, ModelConfig(**CONFIG), "sampled_7") == {
-        "best_epoch": 4,
-        "epochs": 5,
-        "train_loss": 7.0,
-        "valid": {"loss": 2.5, "sampled_7": values[1].sampled, "full": values[1].full},
-        "seconds_per_epoch": 3.0,
-        "interactions_per_second": 10,
-        "hyperparameters": {"max_length": 5, "dropout": 0.0},
-    }
-    training, validation = curves(history).values()
-    assert training.to_dict("list") == {
-        "epoch": [1, 2, 3, 4, 5],
-        "train_loss": [10.0, 9.0, 8.0, 7.0, 6.0],
-    }
-    assert validation["epoch"].tolist() == [2, 4, 5]
-    assert validation["valid_loss"].tolist() == [1.25, 2.5, 1.25]
-    assert validation["sampled_NDCG@10"].tolist() == [0.1, 0.75, 0.1]
-    assert validation["full_NDCG@10"].tolist() == [0.5, 0.25, 0.5]
-    description = model_description({"name": "mine"}, TrainParams(**PARAMS), history)
-    assert description == {"dataset": "mine", "best_epoch": 4, "train": PARAMS}
 
 
 def test_a_saved_model_ranks_as_before(tmp_path):

@@ -124,17 +124,19 @@ class Block(nn.Module):
 
         The last block of a model needs no more for ranking, which saves half of its work.
         """
-        query, key_value, residual = self._attention_inputs(x)
-        slots = batch.layout.last_slots
+        latest = x[batch.layout.last_slots]
+        query, _, residual = self._attention_inputs(latest)
+        before, _ = self._attention_norms
+        key_value = before(x) if self.variant.key_value == NORMED else x
         attended = attend_last(
-            self.query(query[slots]),
+            self.query(query),
             self.key(key_value),
             self.value(key_value),
             groups=batch.layout.groups,
             last=batch.layout.lengths - 1,
             num_heads=self.num_heads,
         )
-        return self._after_attention(residual[slots], attended)
+        return self._after_attention(residual, attended)
 
     def _attention_inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         before, _ = self._attention_norms

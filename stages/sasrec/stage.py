@@ -28,6 +28,7 @@ def run_main(main: Callable[[], None]) -> None:
 
     Exit codes: 1 for a `UserError` or an error of the operating system that has an
     explanation (no space, no permission), 130 for Ctrl-C. A bug keeps its traceback.
+    Who stops reading the output, such as `head`, ends the process without a word.
     """
     try:
         main()
@@ -36,6 +37,9 @@ def run_main(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         reason = _explain(error)
         if reason is None:

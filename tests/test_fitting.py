@@ -1,0 +1,126 @@
+"""Training until validation stops gaining, and the records of it."""
+
+import pytest
+import torch
+from toy_training import CONFIG, PARAMS, trainer_of
+
+from sasrec.fitting import fit
+from sasrec.model import ModelConfig
+from sasrec.records import curves, model_description, train_metrics
+from sasrec.training import EpochStats, TrainParams
+from sasrec.validation import Validation
+
+
+def validation_of(sampled, full=0.5, loss=1.0):
+    return Validation(
+        loss=loss,
+        sampled={"HR@10": 0.9, "NDCG@10": sampled, "MRR": 0.3},
+        full={"HR@10": 0.8, "NDCG@10": full, "MRR": 0.2},
+    )
+
+
+def fit_scripted(values, **params):
+    """Fit with scripted validations; returns the history, lines, weights at each, the model."""
+    trainer = trainer_of(**params)
+    script = iter(values)
+    weights, lines = [], []
+
+    def validate_next():
+        state = trainer.model.state_dict()
+        weights.append({name: weight.clone() for name, weight in state.items()})
+        return next(script)
+
+    history = fit(trainer, validate_next, lines.append)
+    return history, lines, weights, trainer.model.state_dict()
+
+
+def same_weights(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_best_epoch_is_kept():
+    values = [validation_of(sampled) for sampled in (0.1, 0.4, 0.3, 0.2)]
+    history, lines, weights, final = fit_scripted(values, epochs=4)
+    assert history.best_epoch == 2
+    assert history.best is values[1]
+    assert list(history.validations) == [1, 2, 3, 4]
+    assert len(history.epochs) == len(lines) == 4
+    assert same_weights(final, weights[1])
+    assert not same_weights(final, weights[3])
+
+
+def test_training_stops_when_gains_end():
+    gains = (0.1, 0.2, 0.2, 0.15, 0.3, 0.3, 0.1, 0.29, 0.9)
+    history, lines, weights, final = fit_scripted(map(validation_of, gains), epochs=9, patience=3)
+    # An equal value is no gain; the third validation after epoch 5 is the last.
+    assert history.best_epoch == 5
+    assert len(history.epochs) == 8
+    assert same_weights(final, weights[4])
+    assert "no gain in validation NDCG@10 for 3 validations" in lines[-1]
+    assert len(lines) == 9
+
+
+def test_only_every_second_epoch_and_the_last_are_validated():
+    values = [validation_of(0.1), validation_of(0.3), validation_of(0.2)]
+    history, lines, weights, final = fit_scripted(values, epochs=5, valid_every=2)
+    assert list(history.validations) == [2, 4, 5]
+    assert history.best_epoch == 4
+    assert same_weights(final, weights[1])
+    assert ["valid loss" in line for line in lines] == [False, True, False, True, True]
+    assert "best -" in lines[0]
+
+
+def test_patience_counts_validations_not_epochs():
+    gains = (0.5, 0.1, 0.1, 0.1)
+    history, *_ = fit_scripted(map(validation_of, gains), epochs=20, valid_every=3, patience=2)
+    assert list(history.validations) == [3, 6, 9]
+
+
+@pytest.mark.parametrize(("monitor", "best"), [("sampled", 1), ("full", 2)])
+def test_the_monitored_protocol_decides(monitor, best):
+    values = [validation_of(0.5, full=0.1), validation_of(0.4, full=0.2)]
+    history, *_ = fit_scripted(values, epochs=2, monitor=monitor)
+    assert history.best_epoch == best
+
+
+def test_a_first_validation_of_zero_is_kept():
+    history, _, weights, final = fit_scripted([validation_of(0.0), validation_of(0.0)], epochs=2)
+    assert history.best_epoch == 1
+    assert same_weights(final, weights[0])
+
+
+def test_a_line_tells_the_epoch():
+    values = [validation_of(0.25, full=0.125, loss=1.5)]
+    _, lines, _, _ = fit_scripted(values, epochs=1)
+    assert lines[0].startswith("epoch 1/1  loss ")
+    assert "valid loss 1.5000  sampled NDCG@10 0.2500 HR@10 0.9000" in lines[0]
+    assert "full NDCG@10 0.1250 HR@10 0.8000" in lines[0]
+    assert lines[0].endswith("best 1  at most 0:00 left")
+
+
+def test_records_of_a_training():
+    values = [validation_of(0.1, loss=1.25), validation_of(0.75, full=0.25, loss=2.5)]
+    history, *_ = fit_scripted([*values, values[0]], epochs=5, valid_every=2)
+    epochs = enumerate((5.0, 1.0, 2.0, 9.0, 3.0))
+    history.epochs = [EpochStats(10.0 - index, 30, seconds) for index, seconds in epochs]
+    assert history.seconds_per_epoch == 3.0
+    assert train_metrics(history, ModelConfig(**CONFIG), "sampled_7") == {
+        "best_epoch": 4,
+        "epochs": 5,
+        "train_loss": 7.0,
+        "valid": {"loss": 2.5, "sampled_7": values[1].sampled, "full": values[1].full},
+        "seconds_per_epoch": 3.0,
+        "interactions_per_second": 10,
+        "hyperparameters": {"max_length": 5, "dropout": 0.0},
+    }
+    training, validation = curves(history).values()
+    assert training.to_dict("list") == {
+        "epoch": [1, 2, 3, 4, 5],
+        "train_loss": [10.0, 9.0, 8.0, 7.0, 6.0],
+    }
+    assert validation["epoch"].tolist() == [2, 4, 5]
+    assert validation["valid_loss"].tolist() == [1.25, 2.5, 1.25]
+    assert validation["sampled_NDCG@10"].tolist() == [0.1, 0.75, 0.1]
+    assert validation["full_NDCG@10"].tolist() == [0.5, 0.25, 0.5]
+    description = model_description({"name": "mine"}, TrainParams(**PARAMS), history)
+    assert description == {"dataset": "mine", "best_epoch": 4, "train": PARAMS}
