@@ -1,0 +1,348 @@
+"""Comparing two experiments whose results lie in folders: the report, and wrong inputs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+from toy_results import USERS, random_ranks, ranks_csv, write_lock, write_results
+
+from compare import main
+from sasrec.errors import UserError
+from sasrec.experiment_comparison import Comparison, compare_sides, report
+from sasrec.experiment_figure import draw_differences
+from sasrec.experiment_text import describe, sentence
+from sasrec.experiments import load_side
+from sasrec.metrics import summarise
+from sasrec.stage import run_main
+
+SCRIPT = Path(__file__).parents[1] / "stages" / "compare.py"
+LIFT = 3.0
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def seeded(seed: int, **model: object) -> dict:
+    return {"model": {"variant": "paper", **model}, "train": {"seed": seed}}
+
+
+def write_seeds(folder: Path, name: str, seeds: tuple[int, ...], lift: float = 1.0, **model) -> str:
+    """Results name-1, name-2, ...; their names with commas between."""
+    for seed in seeds:
+        ranks = random_ranks(100 * len(name) + seed, lift)
+        write_results(folder / f"{name}-{seed}", ranks, seeded(seed, **model))
+    return ",".join(f"{name}-{seed}" for seed in seeds)
+
+
+def compare(a: str, b: str, ks=(10,), mrr=False, samples=1000, seed=1) -> Comparison:
+    sides = load_side("A", a), load_side("B", b)
+    return compare_sides(*sides, ks, mrr=mrr, samples=samples, seed=seed)
+
+
+def test_the_better_side_is_named_and_its_means_are_those_of_evaluate(here):
+    write_results(here / "plain", random_ranks(1), seeded(1))
+    write_results(here / "lifted", random_ranks(2, LIFT), seeded(1, variant="official"))
+    found = compare("plain", "lifted", ks=(5, 10), mrr=True)
+    assert [(one.protocol, one.metric) for one in found.verdicts] == [
+        (protocol, metric)
+        for protocol in ("sampled_100", "full")
+        for metric in ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
+    ]
+    for verdict in found.verdicts[5:]:
+        plain = summarise(random_ranks(1), (5, 10))[verdict.metric]
+        lifted = summarise(random_ranks(2, LIFT), (5, 10))[verdict.metric]
+        assert verdict.difference.first == pytest.approx(plain)
+        assert verdict.difference.second == pytest.approx(lifted)
+        assert verdict.difference.difference == pytest.approx(lifted - plain)
+        assert verdict.better == "B"
+    assert found.params == {"model.variant": {"A": ["paper"], "B": ["official"]}}
+    text = describe(found)
+    assert text.startswith("A  plain  seed 1, epoch 5 of 9 kept, 0.25 s an epoch\nB  lifted  seed")
+    assert "model.variant: A paper; B official" in text
+    assert "B - A over 0: B (lifted) is better" in text
+    assert "One run a side: the intervals cover the choice of users, not that of the seed" in text
+
+
+def test_exchanged_sides_name_the_other_letter_and_flip_every_number(here):
+    names = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2), LIFT)
+    one, other = compare(*names), compare(*names[::-1])
+    for forth, back in zip(one.verdicts, other.verdicts, strict=True):
+        assert forth.difference.difference == -back.difference.difference
+        assert forth.difference.low == -back.difference.high
+        assert forth.adjusted_p == back.adjusted_p
+    single = compare("plain-1", "lifted-1"), compare("lifted-1", "plain-1")
+    for forth, back in zip(*(found.verdicts for found in single), strict=True):
+        assert (forth.better, back.better) == ("B", "A")
+        assert sentence(forth).replace("B is higher", "A is higher") == sentence(back)
+
+
+def test_sentences_say_what_was_shown(here):
+    write_results(here / "plain", random_ranks(1))
+    write_results(here / "again", random_ranks(2))
+    write_results(here / "lifted", random_ranks(3, LIFT))
+    shown = compare("plain", "lifted").verdicts[3]
+    found = shown.difference
+    assert sentence(shown) == (
+        f"NDCG@10 (full): B is higher by {found.difference:.4f} "
+        f"({found.low:.4f} to {found.high:.4f}): real for these two runs"
+    )
+    not_shown = compare("plain", "again").verdicts[3]
+    found = not_shown.difference
+    assert found.low < 0 < found.high
+    assert sentence(not_shown) == (
+        "NDCG@10 (full): no difference shown: "
+        f"B - A = {found.difference:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+    )
+
+
+def test_runs_of_the_same_seeds_are_compared_seed_by_seed(here):
+    a = write_seeds(here, "plain", (3, 1, 2))
+    b = write_seeds(here, "lifted", (2, 3, 1), LIFT)
+    found = compare(a, b)
+    assert found.paired
+    assert [run.name for run in found.b.runs] == ["lifted-1", "lifted-2", "lifted-3"]
+    for seed, difference in enumerate(found.verdicts[3].difference.run_differences, 1):
+        single = compare(f"plain-{seed}", f"lifted-{seed}").verdicts[3].difference
+        assert difference == pytest.approx(single.difference)
+    text = describe(found)
+    assert "runs are compared seed by seed" in text
+    assert "train.seed" not in text
+    assert "real for these two runs" not in text
+
+
+def test_runs_of_other_seeds_are_not_paired(here):
+    a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2, 3), LIFT)
+    found = compare(a, b)
+    assert not found.paired
+    assert found.params == {"train.seed": {"A": [1, 2], "B": [1, 2, 3]}}
+    assert "runs are not paired by seed" in describe(found)
+    assert not compare(a, "lifted-2,lifted-3").paired
+    lone = describe(compare("plain-1", b))
+    assert "A has one run: its seeds are taken to vary as those of the other do." in lone
+
+
+def test_equal_ranks_are_said_to_be_identical(here):
+    write_results(here / "one", random_ranks(1), seeded(1))
+    write_results(here / "two", random_ranks(1), seeded(2))
+    found = compare("one", "two")
+    assert "one and two are identical: every user has the same ranks in both" in describe(found)
+    assert all(one.difference.high == 0 and one.adjusted_p == 1 for one in found.verdicts)
+
+
+def test_what_dvc_lock_knows_counts_and_a_changed_params_file_is_told(here):
+    write_results(here / "one", random_ranks(1), seeded(7))
+    write_lock(here / "one", {"train.seed": 1, "model": {"variant": "paper"}})
+    write_results(here / "two", random_ranks(2), seeded(1))
+    found = compare("one", "two")
+    assert found.params == {}
+    assert "one: params.yaml has other values of train.seed than its results" in describe(found)
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_told(here):
+    write_seeds(here, "plain", (1,))
+    write_seeds(here, "other", (2,), variant="official")
+    write_seeds(here, "lifted", (1, 2), LIFT)
+    text = describe(compare("plain-1,other-2", "lifted-1,lifted-2"))
+    assert "A mixes runs that differ in model.variant" in text
+
+
+def test_few_users_are_told(here):
+    for name, seed in (("one", 1), ("two", 2)):
+        write_results(here / name, random_ranks(seed, users=7))
+    assert "7 users are too few" in describe(compare("one", "two"))
+    assert "no parameters are known of one, two" in describe(compare("one", "two"))
+
+
+@pytest.mark.parametrize("place", ["run", "run/data/evaluation", "run/data/evaluation/ranks.csv"])
+def test_a_folder_or_its_file_name_the_same_ranks(here, place):
+    ranks = random_ranks(1)
+    write_results(here / "run", ranks)
+    side = load_side("A", place)
+    assert side.ranks("full").tolist() == [ranks.tolist()]
+    assert side.ranks("sampled_100").max() <= 101
+
+
+def test_rows_in_another_order_are_the_same_users(here):
+    write_results(here / "one", random_ranks(1))
+    header, *rows = ranks_csv(random_ranks(2)).splitlines()
+    (here / "ranks.csv").write_text("\n".join([header, *rows[::-1]]))
+    assert load_side("B", "ranks.csv").ranks("full").tolist() == [random_ranks(2).tolist()]
+    assert len(compare("one", "ranks.csv").verdicts) == 4
+
+
+CAUSE = r" \(split.seed is 1 and 2\)"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("sampled_100", "sampled_50"), "sampled_100 and sampled_50"),
+        (lambda text: text.replace("\n60,560,", "\n61,560,"), "1 of 60 test users differ, .* 61"),
+        (lambda text: text[: text.index("\n60,")], "they have 60 and 59 test users"),
+        (
+            lambda text: text.replace("\n7,507,", "\n7,600,").replace("\n9,509,", "\n9,1,"),
+            "2 of 60 targets of the users differ, the first of user 7 is 507 and 600",
+        ),
+    ],
+)
+def test_other_targets_are_refused_with_the_parameter_behind_them(here, change, message):
+    write_results(here / "one", random_ranks(1), seeded(1) | {"split": {"seed": 1}})
+    write_results(here / "two", random_ranks(2), seeded(1) | {"split": {"seed": 2}})
+    path = here / "two" / "data" / "evaluation" / "ranks.csv"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(UserError, match=rf"one \(A\) and two \(B\) cannot be .*{message}{CAUSE}"):
+        compare("one", "two")
+
+
+def test_other_candidates_or_another_ranking_are_refused(here):
+    for name, md5 in (("one", "1"), ("two", "2"), ("three", "1")):
+        write_results(here / name, random_ranks(int(md5) + len(name)))
+        write_lock(here / name, {"evaluate.filter_seen": name != "three"}, md5)
+    with pytest.raises(UserError, match="histories or candidates in data/split/test differ"):
+        compare("one", "two")
+    with pytest.raises(UserError, match=r"the other does not \(evaluate.filter_seen is true and"):
+        compare("one", "three")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        ("one", "./one", "one and ./one are the same run, and on both sides"),
+        ("one,two", "two", "two and two are the same run"),
+        ("one,one", "two", "A: one and one are the same run, all ranks are equal"),
+        ("one,copy", "two", "A: one and copy are the same run, all ranks are equal"),
+        ("one,,two", "two", "A is 'one,,two': expected a name"),
+        ("one", " ", "B is ' ': expected a name"),
+        ("one", "./absent", "./absent: no such folder or file"),
+        ("one", "empty", "empty: there is no data/evaluation/ranks.csv"),
+    ],
+)
+def test_wrong_names_are_explained(here, a, b, message):
+    for name, seed in (("one", 1), ("two", 2), ("copy", 1)):
+        write_results(here / name, random_ranks(seed))
+    (here / "empty").mkdir()
+    with pytest.raises(UserError, match=message):
+        compare(a, b)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is not valid CSV"),
+        ("user,item,full\n1,2,3\n", "expected user, item, one sampled_N"),
+        ("user,item,sampled_5,sampled_9,full\n1,2,3,3,3\n", "expected user, item, one sampled_N"),
+        ("user,item,sampled_9,full\n1,2,1,1\n", "holds 1 user"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,2,0.5,1\n", "line 3: sampled_9 is 0.5"),
+        ("user,item,sampled_9,full\n1,2,1,\n2,2,1,1\n", "line 2: full is nan"),
+        ("user,item,sampled_9,full\n1,2,1,1\n\n2,2,1,1\n", "line 3: user is nan"),
+        ("user,item,sampled_9,full\n1,2,1,inf\n2,2,1,1\n", "line 2: full is inf"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,tea,1,1\n", "line 3: item is tea"),
+        ("user,item,sampled_9,full\n1,2,1,1\n1,3,1,1\n", "line 3: user 1 occurs again"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,3,1,1,5\n", "is not valid CSV"),
+    ],
+)
+def test_a_broken_table_is_explained(here, content, message):
+    (here / "ranks.csv").write_text(content)
+    with pytest.raises(UserError, match=rf"ranks.csv.* {message}"):
+        load_side("A", "ranks.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("params.yaml", "train: [", "params.yaml is not valid YAML"),
+        ("dvc.lock", "<<<<<<< HEAD\nstages: {}\n", "dvc.lock is not valid YAML"),
+        ("metrics/train.json", "{", "train.json is not a JSON object"),
+        ("metrics/train.json", "3", "train.json is not a JSON object"),
+    ],
+)
+def test_broken_companions_are_explained(here, name, content, message):
+    write_results(here / "run", random_ranks(1), seeded(1))
+    (here / "run" / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        load_side("A", "run")
+
+
+def test_report_is_json_with_everything_in_it(here):
+    a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2), LIFT)
+    found = report(compare(a, b))
+    assert json.loads(json.dumps(found, allow_nan=False))["users"] == USERS
+    assert [one["name"] for one in found["B"]] == ["lifted-1", "lifted-2"]
+    assert found["A"][1]["params"] == {"model.variant": "paper", "train.seed": 2}
+    assert found["A"][0]["training"]["epochs"] == 9
+    last = found["verdicts"][-1]
+    assert (last["protocol"], last["metric"]) == ("full", "NDCG@10")
+    assert len(last["difference"]["run_differences"]) == 2
+    assert found["bootstrap"] == {"samples": 1000, "seed": 1}
+
+
+def test_values_that_json_lacks_become_text(here):
+    write_results(here / "one", random_ranks(1), seeded(1))
+    write_results(here / "two", random_ranks(2), seeded(1))
+    (here / "one" / "params.yaml").write_text("a: 2024-03-01\nb: {c: .nan}\n")
+    (here / "one" / "metrics" / "train.json").write_text('{"train_loss": NaN}')
+    found = report(compare("one", "two"))
+    assert found["A"][0]["params"] == {"a": "2024-03-01", "b.c": "NaN"}
+    assert "NaN" in json.dumps(found, allow_nan=False)
+
+
+def test_picture_shows_each_difference_and_its_seeds(here):
+    a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2), LIFT)
+    for name, runs in (("single", ("plain-1", "lifted-1")), ("seeds", (a, b))):
+        found = compare(*runs)
+        draw_differences(found, here / f"{name}.png")
+        draw_differences(found, here / "again.png")
+        assert (here / "again.png").read_bytes() == (here / f"{name}.png").read_bytes()
+    pictures = [image.imread(here / f"{name}.png")[..., :3] for name in ("single", "seeds")]
+    blue = [np.isclose(picture, [31 / 255, 119 / 255, 180 / 255]).all(-1) for picture in pictures]
+    assert blue[0].sum() > 1000  # intervals of the differences that are shown
+    assert (pictures[0].shape[1], pictures[0].shape[2]) == (960, 3)
+    assert not np.array_equal(*pictures)
+
+
+def test_command_prints_and_writes_what_is_asked_for(tmp_path):
+    write_results(tmp_path / "one", random_ranks(1))
+    write_results(tmp_path / "two", random_ranks(2, LIFT))
+    options = ("-k", "5,10", "--samples", "1000", "--json", "out/x.json", "--plot", "out/x.png")
+    command = [sys.executable, str(SCRIPT), "one", "two", *options]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "NDCG@5 (full): B is higher by" in result.stdout
+    assert json.loads((tmp_path / "out" / "x.json").read_text())["level"] == 0.95
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.json", "x.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "out", "two"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("one", "two", "-k", "0"), 2, "'0': expected whole numbers from 1, such as 5,10"),
+        (("one", "two", "-k", "5,"), 2, "'5,': expected whole numbers"),
+        (("one", "two", "--samples", "10"), 2, "--samples 10: expected 1000 or more"),
+        (("one", "two", "--seed", "-1"), 2, "--seed -1: expected 0 or more"),
+        (("one", "two", "--plot", "x.svg"), 2, "--plot x.svg: expected a name that ends in .png"),
+        (("one",), 2, "the following arguments are required: B"),
+        (("one", "main"), 1, "main: no such folder, and no experiment"),
+        (("one", "two", "--json", "one"), 1, "cannot write one: Is a directory"),
+        (
+            ("one", "two", "--samples", "1000", "-k", ",".join(map(str, range(1, 9)))),
+            1,
+            "1000 resamples are too few for 32 tests: take 1280",
+        ),
+    ],
+)
+def test_command_explains_wrong_use(here, monkeypatch, capsys, arguments, code, message):
+    for name, seed in (("one", 1), ("two", 2)):
+        write_results(here / name, random_ranks(seed))
+    monkeypatch.setattr("sys.argv", ["compare.py", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        run_main(main)
+    assert stopped.value.code == code
+    assert message in capsys.readouterr().err
