@@ -2,13 +2,14 @@
 
     python benchmarks/equivalence.py --seeds 3 --epochs 40      # after `dvc repro`
 
-Plain means: every batch padded to the full length, torch's own attention, dropout and embedding.
+Plain means: every batch padded to the full length, torch's own attention, dropout, embedding and
+gradients, and an optimizer that takes every parameter by itself.
 Reads data/split/; writes benchmarks/equivalence.csv and benchmarks/equivalence.png.
 """
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +19,7 @@ import torch
 from torch.nn import functional
 from workloads import train_params
 
-from sasrec import attention, losses, model
+from sasrec import attention, embedding, feed_forward, losses, model
 from sasrec.batches import SequenceReader
 from sasrec.files import read_json
 from sasrec.hyperparameters import ModelParams
@@ -79,22 +80,16 @@ def plain_path(trainer: Trainer) -> Iterator[None]:
     """Replace each fast part by what torch offers for it."""
     length = trainer.model.config.max_length
     trainer.reader = SequenceReader(trainer.sequences, length, trainer.device, dense=True)
-
-    def attend(query, key, value, *, groups, num_heads, noise):  # noqa: ANN001, ANN202
-        return attention._fused_attention(query, key, value, groups, num_heads, noise)
-
-    def look_up(embedding, ids):  # noqa: ANN001, ANN202
-        return functional.embedding(ids, embedding)
+    settings = {key: trainer.optimizer.defaults[key] for key in ("lr", "betas")}
+    trainer.optimizer = torch.optim.Adam(trainer.model.parameters(), **settings)
 
     def dropout(self, x):  # noqa: ANN001, ANN202
         return functional.dropout(x, self.rate)
 
-    with (
-        mock.patch.object(model, "attend", attend),
-        mock.patch.object(model, "look_up", look_up),
-        mock.patch.object(losses, "look_up", look_up),
-        mock.patch.object(Noise, "dropout", dropout),
-    ):
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(Noise, "dropout", dropout))
+        for module in (attention, embedding, feed_forward, losses):
+            patches.enter_context(mock.patch.object(module, "by_hand", return_value=False))
         yield
 
 

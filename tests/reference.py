@@ -41,6 +41,18 @@ def scores(weights: Weights, state: np.ndarray) -> np.ndarray:
     return np.array([sum(state[i] * row[i] for i in range(len(state))) for row in table])
 
 
+def loss(
+    weights: Weights, states: np.ndarray, targets: list[int], negatives: list[list[int]]
+) -> float:
+    """-log sigmoid(s+) - log(1 - sigmoid(s-)), added up over positions and negatives."""
+    total = 0.0
+    for state, target, wrong in zip(states, targets, negatives, strict=True):
+        score = scores(weights, state)
+        total += math.log(1 + math.exp(-score[target]))
+        total += sum(math.log(1 + math.exp(score[item])) for item in wrong)
+    return total
+
+
 def block(w: Weights, x: np.ndarray, variant: str, num_heads: int, r: float) -> np.ndarray:
     """One block [L, D] to [L, D]; r is 1, or 0 without residual connections."""
     if variant == "post_norm":

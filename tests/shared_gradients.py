@@ -1,4 +1,4 @@
-"""Run by torchrun: the gradients of one batch, shared by the processes, to a safetensors file.
+"""Run by torchrun: what the optimizer gets of one shared batch, to a safetensors file.
 
 Dropout and the draw of negatives differ by process on purpose, so here there is no dropout and a
 negative is a fixed function of its user.
@@ -21,7 +21,7 @@ NUM_ITEMS = 31
 
 class FixedNegatives(Trainer):
     def _draw_negatives(self, batch, generator):
-        users = batch.users[batch.inputs.layout.rows]
+        users = batch.users[batch.inputs.layout.sequences]
         return ((users * 7) % NUM_ITEMS + 1)[:, None]
 
 
@@ -34,9 +34,15 @@ def gradients(processes: World) -> dict[str, torch.Tensor]:
     model = SASRec(toy_config(), NUM_ITEMS, seed=3).train()
     params = TRAIN_PARAMS.model_copy(update={"num_negatives": 1})
     trainer = FixedNegatives(model, sequences, params, torch.device("cpu"), processes)
-    trainer._backward(trainer.users, torch.Generator())
-    processes.add_gradients(list(model.parameters()))
-    return {name: parameter.grad for name, parameter in model.named_parameters()}
+    held = {}
+
+    def step() -> None:
+        for name, parameter in model.named_parameters():
+            held[name] = parameter.grad.clone()
+
+    trainer.optimizer.step = step
+    trainer._learn(trainer._prepare(trainer.users, torch.Generator()))
+    return held
 
 
 if __name__ == "__main__":

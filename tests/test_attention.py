@@ -1,187 +1,139 @@
-"""Attention against the plain formula: values, gradients, dropout, blocks and groups."""
+"""Attention against the plain formula: values, gradients, dropout, blocks of queries, layouts."""
 
-import math
 from itertools import pairwise
 
 import pytest
 import torch
+from gradient_checks import (
+    CLOSE,
+    RecordedNoise,
+    assert_adds_to_gradients,
+    assert_plain_in_bfloat16,
+    assert_same_in_inference,
+    assert_same_with_gradients,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from toy_attention import SIZE, attended, factors_of, inputs, plain, projections_of
+from toys import LAYOUTS, ROWS, toy_layout
 
 from sasrec import attention
-from sasrec.attention import Group, _blocks, _fused_attention, attend, attend_last
-from sasrec.noise import Noise
+from sasrec.attention import _blocks, attend
+from sasrec.layout import Group, Layout
 
-CLOSE = {"rtol": 1e-10, "atol": 1e-12}
-GROUPS = {  # and into how many blocks the queries of each are cut
-    "one row": ([(1, 7)], 1),
-    "length 1": ([(3, 1)], 1),
-    "several": ([(2, 5), (1, 3), (3, 2), (2, 1)], 1),
-    "two query blocks": ([(3, 13), (1, 2)], 2),
-    "three query blocks": ([(2, 11)], 3),
-    "four query blocks": ([(1, 17), (2, 4)], 4),
-}
-every_head_count = pytest.mark.parametrize("num_heads", [1, 2, 3])
+LENGTHS = [len(row) for row in ROWS]
+NODE = "_PackedAttentionBackward"
+every_head_count = pytest.mark.parametrize("num_heads", [1, 2, 3, 6])
 
 
-@pytest.fixture(params=GROUPS.values(), ids=GROUPS)
-def groups(request, monkeypatch) -> list[Group]:
-    groups, count = request.param
-
-    def blocks(rows: int, length: int) -> list[tuple[int, int]]:
-        return list(pairwise(length * part // count for part in range(count + 1)))
-
-    monkeypatch.setattr(attention, "_blocks", blocks)
-    return groups
+@pytest.fixture(params=LAYOUTS.values(), ids=LAYOUTS)
+def layout(request) -> Layout:
+    return toy_layout(LENGTHS, request.param)
 
 
-class RecordedNoise(Noise):
-    """Noise that remembers the masks it gave."""
+@pytest.fixture(params=[1, 2, 3, 4])
+def blocks(request, monkeypatch) -> None:
+    """However small a group, its queries are taken in so many blocks."""
 
-    def __init__(self, rate: float, *seed: int) -> None:
-        super().__init__(rate, *seed)
-        self.masks: list[Tensor] = []
+    def cut(group: Group) -> list[tuple[int, int]]:
+        return list(
+            pairwise(group.width * part // request.param for part in range(request.param + 1))
+        )
 
-    def keep(self, *shape: int) -> Tensor:
-        self.masks.append(super().keep(*shape))
-        return self.masks[-1]
-
-
-def inputs(groups: list[Group], size: int, count: int = 3) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(17)
-    slots = sum(rows * length for rows, length in groups)
-    return [
-        torch.randn(slots, size, generator=generator, dtype=torch.float64).requires_grad_()
-        for _ in range(count)
-    ]
+    monkeypatch.setattr(attention, "_blocks", cut)
 
 
-def plain(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    groups: list[Group],
-    num_heads: int,
-    factors: list[Tensor] | None = None,
-) -> Tensor:
-    """The formula row by row and head by head; `factors` [R H, L, L] of each group scale A."""
-    outputs, slot = [], 0
-    for number, (rows, length) in enumerate(groups):
-        for row in range(rows):
-            span = slice(slot, slot + length)
-            heads = zip(*(x[span].chunk(num_heads, 1) for x in (query, key, value)), strict=True)
-            outputs.append([])
-            for head, (q, k, v) in enumerate(heads):
-                scores = q @ k.T / math.sqrt(q.shape[1])
-                later = torch.ones(length, length).triu(1).bool()
-                weights = scores.masked_fill(later, -math.inf).softmax(1)
-                if factors:
-                    weights = weights * factors[number][row * num_heads + head]
-                outputs[-1].append(weights @ v)
-            outputs[-1] = torch.cat(outputs[-1], 1)
-            slot += length
-    return torch.cat(outputs)
+@every_head_count
+def test_values_and_gradients_are_the_formulas(layout, blocks, num_heads):
+    leaves = inputs(layout)
+    assert_same_with_gradients(
+        attended(layout, leaves, num_heads, None), plain(layout, leaves, num_heads), leaves
+    )
 
 
-def assert_same_with_gradients(one: Tensor, other: Tensor, leaves: list[Tensor]) -> None:
-    torch.testing.assert_close(one, other, **CLOSE)
-    toward = torch.randn(one.shape, generator=torch.Generator().manual_seed(3), dtype=one.dtype)
+@every_head_count
+def test_dropout_drops_weights_by_the_mask(layout, blocks, num_heads):
+    leaves, noise = inputs(layout), RecordedNoise(0.2, 5)
+    result = attended(layout, leaves, num_heads, noise)
+    factors = factors_of(noise.masks, layout, num_heads)
+    assert_same_with_gradients(result, plain(layout, leaves, num_heads, factors), leaves)
+
+
+def test_queries_and_keys_may_come_from_one_tensor(layout):
+    x, _, *weights = inputs(layout)
+    leaves = [x, *weights]
+    assert_same_with_gradients(
+        attended(layout, [x, x, *weights], 2, None), plain(layout, [x, x, *weights], 2), leaves
+    )
+
+
+@every_head_count
+def test_gradients_add_to_those_that_are_there(layout, num_heads):
+    assert_adds_to_gradients(
+        lambda *leaves: attended(layout, leaves, num_heads, None),
+        lambda *leaves: plain(layout, leaves, num_heads),
+        inputs(layout),
+    )
+
+
+@every_head_count
+def test_a_gradient_may_come_in_any_order_in_memory(layout, num_heads):
+    leaves = inputs(layout)
+    x, context, *weights = leaves
+    projections = projections_of(weights)
+    result = attend(x, context, projections, layout, num_heads=num_heads, noise=None)
+    toward = torch.randn(SIZE, len(x), dtype=x.dtype).mul_(layout.real).T
+    expected = plain(layout, leaves, num_heads)
     for mine, theirs in zip(
-        torch.autograd.grad(one, leaves, toward),
-        torch.autograd.grad(other, leaves, toward),
+        torch.autograd.grad(result, leaves, toward),
+        torch.autograd.grad(expected, leaves, toward[layout.real]),
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs, **CLOSE)
 
 
-@every_head_count
-def test_values_and_gradients_are_the_formulas(groups, num_heads):
-    leaves = inputs(groups, size=6)
-    attended = attend(*leaves, groups=groups, num_heads=num_heads, noise=None)
-    assert_same_with_gradients(attended, plain(*leaves, groups, num_heads), leaves)
+def test_backward_frees_the_attention_weights():
+    layout = toy_layout(LENGTHS)
+    x, context, *weights = inputs(layout)
+    result = attend(x, context, projections_of(weights), layout, num_heads=1, noise=None)
+    assert result.grad_fn.weights
+    result.sum().backward()
+    assert not result.grad_fn.weights
 
 
 @every_head_count
-def test_dropout_drops_weights_by_the_mask(groups, num_heads):
-    leaves = inputs(groups, size=6)
-    noise = RecordedNoise(0.2, 5)
-    attended = attend(*leaves, groups=groups, num_heads=num_heads, noise=noise)
-    factors, masks = [], iter(noise.masks)
-    for rows, length in groups:
-        factor, stop = torch.zeros(rows * num_heads, length, length, dtype=torch.float64), 0
-        while stop < length:  # blocks of queries, each with the keys up to its own end
-            mask = next(masks)
-            start, stop = stop, stop + mask.shape[1]
-            factor[:, start:stop, : mask.shape[2]] = mask.double() * noise.scale
-        factors.append(factor)
-    assert next(masks, None) is None
-    assert_same_with_gradients(attended, plain(*leaves, groups, num_heads, factors), leaves)
-
-
-@given(rows=st.integers(1, 300), length=st.integers(1, 500))
-def test_query_blocks_cover_a_row(rows, length):
-    starts, stops = zip(*_blocks(rows, length), strict=True)
-    assert (starts[0], stops[-1]) == (0, length)
-    assert starts[1:] == stops[:-1]
-    assert all(start < stop for start, stop in _blocks(rows, length))
-
-
-def test_long_rows_are_cut_into_query_blocks():
-    groups = [(17, 193), (1, 7)]
-    assert [len(_blocks(*group)) for group in groups] == [4, 1]
-    leaves = inputs(groups, size=6)
-    attended = attend(*leaves, groups=groups, num_heads=2, noise=None)
-    assert_same_with_gradients(attended, plain(*leaves, groups, 2), leaves)
-
-
-@every_head_count
-def test_the_fused_path_agrees(groups, num_heads):
-    leaves = inputs(groups, size=6)
-    assert_same_with_gradients(
-        _fused_attention(*leaves, groups, num_heads, None),
-        attend(*leaves, groups=groups, num_heads=num_heads, noise=None),
-        leaves,
+def test_mixed_precision_takes_the_fused_path(layout, num_heads):
+    leaves = inputs(layout, torch.float32)
+    with torch.no_grad():
+        for leaf in leaves:
+            leaf.mul_(0.3)  # softer weights, so that rounding does not decide
+    assert_plain_in_bfloat16(
+        lambda *leaves: attended(layout, leaves, num_heads, None), leaves, NODE
     )
 
 
 @every_head_count
-def test_the_last_position_alone_gives_the_same(groups, num_heads):
-    query, key, value = inputs(groups, size=6)
-    lengths = [max(1, length - row) for rows, length in groups for row in range(rows)]
-    last = torch.tensor(lengths) - 1
-    widths = torch.tensor([length for rows, length in groups for _ in range(rows)])
-    slots = widths.cumsum(0) - widths + last
-    whole = attend(query, key, value, groups=groups, num_heads=num_heads, noise=None)
-    alone = attend_last(query[slots], key, value, groups=groups, last=last, num_heads=num_heads)
-    torch.testing.assert_close(alone, whole[slots], **CLOSE)
+def test_inference_mode(layout, num_heads):
+    leaves = inputs(layout)
+    assert_same_in_inference(lambda *leaves: attended(layout, leaves, num_heads, None), leaves)
 
 
-@pytest.mark.parametrize("path", ["grouped", "fused"])
-def test_dropout_at_the_first_position_is_all_or_nothing(path):
-    # A first position attends to itself with weight 1: it is dropped, or doubled at rate 1/2.
-    groups, noise = [(1009, 1)], Noise(0.5, 7)
-    ones = torch.ones(1009, 2)
-    torch.manual_seed(7)
-    if path == "fused":
-        attended = _fused_attention(ones, ones, ones, groups, 1, noise)
-    else:
-        attended = attend(ones, ones, ones, groups=groups, num_heads=1, noise=noise)
-    first = attended[:, 0]
-    assert set(first.tolist()) == {0.0, 2.0}
-    assert abs((first == 0).sum().item() - 504.5) < 5 * math.sqrt(1009 / 4)
+@given(rows=st.integers(1, 300), width=st.integers(1, 500))
+def test_query_blocks_cover_a_row(rows, width):
+    starts, stops = zip(*_blocks(Group(rows, width, 1)), strict=True)
+    assert (starts[0], stops[-1]) == (0, width)
+    assert starts[1:] == stops[:-1]
+    assert all(start < stop for start, stop in zip(starts, stops, strict=True))
 
 
-def test_scores_far_apart_neither_overflow_nor_vanish():
-    query = torch.tensor([[1.0], [1000.0]], requires_grad=True)
-    key = torch.tensor([[1.0], [-1000.0]])
-    value = torch.tensor([[3.0], [5.0]])
-    attended = attend(query, key, value, groups=[(1, 2)], num_heads=1, noise=None)
-    attended.sum().backward()
-    assert attended.tolist() == [[3.0], [3.0]]
-    assert query.grad.tolist() == [[0.0], [0.0]]
+def test_long_rows_are_cut_into_query_blocks():
+    layout = toy_layout([97, 96, 193] + [193] * 3 + [7], [(193, [2, 1, 1, 1, 1]), (7, [1])])
+    assert [len(_blocks(group)) for group in layout.groups] == [3, 1]
+    leaves = inputs(layout)
+    assert_same_with_gradients(attended(layout, leaves, 2, None), plain(layout, leaves, 2), leaves)
 
 
-def test_groups_must_cover_the_slots():
-    with pytest.raises(AssertionError, match=r"\(2, 3\)"):
-        attend(*inputs([(1, 7)], 2), groups=[(2, 3)], num_heads=1, noise=None)
+def test_the_layout_must_cover_the_slots():
+    x, context, *weights = inputs(toy_layout([7]))
+    with pytest.raises(AssertionError, match=r"rows=2, width=3"):
+        attend(x, context, projections_of(weights), toy_layout([3, 2]), num_heads=1, noise=None)

@@ -8,6 +8,7 @@ from toys import MAX_LENGTH, NUM_ITEMS, ROWS, TRAIN_PARAMS, toy_config, toy_mode
 from sasrec.batches import SequenceReader
 from sasrec.devices import choose_device, describe_device
 from sasrec.errors import UserError
+from sasrec.losses import binary_cross_entropy
 from sasrec.model import VARIANTS, SASRec
 from sasrec.training import Trainer
 
@@ -77,6 +78,25 @@ class TestCuda:
         close = {"rtol": 1e-7, "atol": 1e-9}
         torch.testing.assert_close(model(batch)[batch.layout.real].cpu(), expected, **close)
         torch.testing.assert_close(model.last_states(batch).cpu(), latest, **close)
+
+    @every_variant
+    def test_gradients_are_those_of_the_cpu(self, variant):
+        gradients = []
+        for device in (torch.device("cpu"), torch.device("cuda")):
+            model = toy_model(toy_config(variant=variant, num_heads=2)).to(device)
+            dense = device.type == "cuda"
+            reader = SequenceReader(toy_sequences(ROWS[:4]), MAX_LENGTH, device, dense=dense)
+            batch = reader.training_batch(np.arange(1, 5))
+            loss = binary_cross_entropy(
+                model(batch.inputs),
+                embedding=model.scoring_embedding,
+                targets=batch.targets,
+                negatives=batch.targets[:, None] % NUM_ITEMS + 1,
+            )
+            loss.backward()
+            gradients.append({name: w.grad.cpu() for name, w in model.named_parameters()})
+        for name, gradient in gradients[0].items():
+            torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-7, atol=1e-9, msg=name)
 
     @every_variant
     def test_an_epoch_runs(self, variant):

@@ -1,51 +1,132 @@
-"""Looking rows up, against torch's own embedding."""
+"""Items and positions against torch's own embedding."""
+
+import math
 
 import pytest
 import torch
+from gradient_checks import (
+    RecordedNoise,
+    assert_adds_to_gradients,
+    assert_same_in_inference,
+    assert_same_with_gradients,
+    nodes_behind,
+    randoms,
+)
+from torch import Tensor
 from torch.nn import functional
 
-from sasrec.embedding import look_up
+from sasrec import embedding as module
+from sasrec.embedding import add_rows, embed
+from sasrec.noise import Noise
+
+ITEMS = torch.tensor([6, 0, 6, 1, 6, 3])
+POSITIONS = torch.tensor([0, 2, 1, 0, 0, 2])
+NODE = "_EmbedBackward"
 
 
-def table() -> torch.Tensor:
-    generator = torch.Generator().manual_seed(29)
-    return torch.randn(7, 3, generator=generator, dtype=torch.float64).requires_grad_()
+def tables(dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    """Embeddings of seven items and four positions, D = 3."""
+    return randoms((7, 3), (4, 3), dtype=dtype)
 
 
-@pytest.mark.parametrize(
-    "ids",
-    [torch.tensor([2]), torch.tensor([6, 0, 6, 1, 6]), torch.tensor([[1, 1], [4, 2], [0, 5]])],
-    ids=["one", "repeated", "two axes"],
-)
-def test_values_and_gradients_are_torchs(ids):
-    embedding = table()
-    rows = look_up(embedding, ids)
-    expected = functional.embedding(ids, embedding)
-    assert torch.equal(rows, expected)
-    toward = torch.arange(1.0, rows.numel() + 1, dtype=torch.float64).view(rows.shape)
-    (mine,) = torch.autograd.grad(rows, embedding, toward)
-    (theirs,) = torch.autograd.grad(expected, embedding, toward)
-    torch.testing.assert_close(mine, theirs)
+def embedded(item_table: Tensor, position_table: Tensor | None, noise: Noise | None) -> Tensor:
+    return embed(
+        ITEMS, POSITIONS, item_embedding=item_table, position_embedding=position_table, noise=noise
+    )
+
+
+def plain(item_table: Tensor, position_table: Tensor | None, keep: Tensor | float = 1) -> Tensor:
+    x = functional.embedding(ITEMS, item_table) * math.sqrt(3)
+    if position_table is not None:
+        x = x + functional.embedding(POSITIONS, position_table)
+    return x * keep
+
+
+@pytest.mark.parametrize("rate", [None, 0.2, 0.5])
+def test_values_and_gradients_are_torchs(rate):
+    leaves, noise = tables(), rate and RecordedNoise(rate, 5)
+    result = embedded(*leaves, noise)
+    assert NODE in nodes_behind(result)
+    keep = noise.masks[0].double() if noise else 1
+    assert_same_with_gradients(result, plain(*leaves, keep), leaves)
+
+
+@pytest.mark.parametrize("rate", [None, 0.5])
+def test_without_positions(rate):
+    leaves, noise = tables()[:1], rate and RecordedNoise(rate, 5)
+    result = embedded(*leaves, None, noise)
+    keep = noise.masks[0].double() if noise else 1
+    assert_same_with_gradients(result, plain(*leaves, None, keep), leaves)
+
+
+@pytest.mark.parametrize("rate", [None, 0.5])
+def test_the_plain_path_agrees(rate, monkeypatch):
+    leaves = tables()
+    by_hand = embedded(*leaves, rate and Noise(rate, 5))
+    monkeypatch.setattr(module, "by_hand", lambda x: False)
+    result = embedded(*leaves, rate and Noise(rate, 5))
+    assert NODE not in nodes_behind(result)
+    assert_same_with_gradients(by_hand, result, leaves)
 
 
 def test_gradient_is_that_of_finite_differences():
-    ids = torch.tensor([[1, 5, 1], [0, 6, 5]])
-    assert torch.autograd.gradcheck(lambda embedding: look_up(embedding, ids).sin(), table())
+    assert torch.autograd.gradcheck(lambda *leaves: embedded(*leaves, None).sin(), tables())
+
+
+def test_gradients_add_to_those_that_are_there():
+    noise = RecordedNoise(0.5, 5)
+
+    def mine(*leaves: Tensor) -> Tensor:
+        noise.masks.clear()
+        return embedded(*leaves, noise)
+
+    def theirs(*leaves: Tensor) -> Tensor:
+        return plain(*leaves, noise.masks[0].double())
+
+    assert_adds_to_gradients(mine, theirs, tables())
+
+
+def test_a_table_that_is_computed_gets_its_gradient():
+    leaves = tables()
+    results = [
+        formula(*(leaf.tanh() for leaf in leaves), argument)
+        for formula, argument in ((embedded, None), (plain, 1))
+    ]
+    assert_same_with_gradients(*results, leaves)
+
+
+def test_mixed_precision_takes_the_plain_path():
+    leaves = tables(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = embedded(*leaves, Noise(0.5, 5))
+    assert NODE not in nodes_behind(mixed)
+    assert_same_with_gradients(mixed, embedded(*leaves, Noise(0.5, 5)), leaves)  # all float32
+
+
+@pytest.mark.parametrize("rate", [None, 0.5])
+def test_inference_mode(rate):
+    assert_same_in_inference(lambda *leaves: embedded(*leaves, rate and Noise(rate, 5)), tables())
 
 
 def test_an_id_beyond_the_table():
+    items, positions = torch.tensor([7]), torch.tensor([0])
+    item_table, position_table = tables()
     with pytest.raises((IndexError, RuntimeError), match="out of range"):
-        look_up(table(), torch.tensor([7]))
+        embed(
+            items,
+            positions,
+            item_embedding=item_table,
+            position_embedding=position_table,
+            noise=None,
+        )
 
 
-def test_a_gradient_that_is_there_is_added_to():
-    ids = torch.tensor([6, 0, 6])
-    mine, theirs = table(), table()
-    for embedding, looked_up in (
-        (mine, look_up),
-        (theirs, lambda e, i: functional.embedding(i, e)),
-    ):
-        for factor in (1.0, 3.0):  # the second time there is a gradient
-            (looked_up(embedding, ids).sum() * factor).backward()
-            (looked_up(embedding, ids[:2]).sum() * factor).backward()
-    torch.testing.assert_close(mine.grad, theirs.grad)
+def test_rows_are_added_in_place_only_where_a_gradient_is():
+    table = torch.zeros(4, 2, requires_grad=True)
+    ids, rows = torch.tensor([3, 1, 3]), torch.tensor([[1.0, 2], [3, 4], [5, 6]])
+    total = [[0.0, 0], [6, 8], [0, 0], [12, 16]]
+    assert add_rows(table, ids, rows, scale=2.0).tolist() == total
+    assert table.grad is None
+    table.grad = torch.ones(4, 2)
+    assert add_rows(table, ids, rows, scale=2.0) is None
+    assert table.grad.tolist() == [[value + 1 for value in row] for row in total]

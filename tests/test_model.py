@@ -37,7 +37,7 @@ def test_states_and_scores_are_those_of_the_formulas(variant, changes):
     config = toy_config(variant=variant, **changes)
     model = toy_model(config)
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    batch = toy_batch(ROWS, LAYOUTS["groups"])
+    batch = toy_batch(ROWS, LAYOUTS["long apart"])
 
     states = by_row(model(batch), batch)
     scores = model.last_states(batch) @ model.scoring_embedding.T
@@ -73,7 +73,7 @@ def test_any_layout_gives_what_each_row_alone_gives(variant, layout):
 @pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
 def test_last_states_are_the_latest_of_forward(variant, changes):
     model = toy_model(toy_config(variant=variant, **changes))
-    batch = toy_batch(ROWS, LAYOUTS["groups"])
+    batch = toy_batch(ROWS, LAYOUTS["long apart"])
     latest = torch.stack([states[-1] for states in by_row(model(batch), batch)])
     torch.testing.assert_close(model.last_states(batch), latest, **CLOSE)
 
@@ -93,8 +93,8 @@ def test_a_later_item_changes_nothing_before_it(variant):
 @every_variant
 def test_what_other_rows_hold_changes_nothing(variant):
     model = toy_model(toy_config(variant=variant))
-    batch = toy_batch(ROWS, LAYOUTS["one group"])
-    others = toy_batch([[1] * len(row) for row in ROWS[:2]] + ROWS[2:], LAYOUTS["one group"])
+    batch = toy_batch(ROWS, LAYOUTS["shared rows"])
+    others = toy_batch([[1] * len(row) for row in ROWS[:2]] + ROWS[2:], LAYOUTS["shared rows"])
     pairs = zip(by_row(model(batch), batch), by_row(model(others), others), strict=True)
     for one, same in list(pairs)[2:]:
         torch.testing.assert_close(one, same, **EXACT)
@@ -112,7 +112,7 @@ def test_what_stands_in_padding_changes_nothing_real(variant):
 
 def test_positions_count_from_the_end():
     model = toy_model(toy_config(num_blocks=0))
-    batch = toy_batch([[4, 4, 4], [4]], [(2, 3)])
+    batch = toy_batch([[4, 4, 4], [4]], 3)
     before = by_row(model(batch), batch)
     with torch.no_grad():
         model.position_embedding.weight[1, 2] += 1.0  # one before the latest

@@ -6,100 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
-from toy_training import CPU, HISTORIES, circle, hit_rate_at_one, trainer_of
+from plain_model import PlainSASRec
+from toy_training import (
+    CPU,
+    HISTORIES,
+    as_rows,
+    circle,
+    hit_rate_at_one,
+    record_batches,
+    trainer_of,
+)
 from toys import toy_sequences
 
+from sasrec import training
 from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model, save_model
 from sasrec.errors import UserError
 from sasrec.fitting import fit
-from sasrec.negatives import NegativeSampler
 from sasrec.ranking import rank_targets
 from sasrec.validation import validate
-
-
-class PlainSASRec:
-    """The authors' model as formulas over padded sequences [B, L], in float64, without dropout."""
-
-    def __init__(self, model):
-        self.weights = {
-            name: weight.detach().double().clone().requires_grad_()
-            for name, weight in model.named_parameters()
-        }
-        self.size, self.blocks = model.config.hidden_size, model.config.num_blocks
-
-    def norm(self, x, name):
-        mean = x.mean(-1, keepdim=True)
-        deviation = ((x - mean).pow(2).mean(-1, keepdim=True) + 1e-8).sqrt()
-        return (x - mean) / deviation * self.weights[f"{name}.weight"] + self.weights[
-            f"{name}.bias"
-        ]
-
-    def linear(self, x, name):
-        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
-
-    def states(self, items):
-        """int64 [B, L], 0 padding on the left: [B, L, D]."""
-        length = items.shape[1]
-        x = self.weights["item_embedding.weight"][items] * math.sqrt(self.size)
-        x = x + self.weights["position_embedding.weight"][:length].flip(0)
-        hidden = torch.ones(length, length, dtype=torch.bool).triu(1) | (items == 0)[:, None]
-        for index in range(self.blocks):
-            block = f"blocks.{index}"
-            normed = self.norm(x, f"{block}.attention_norm")
-            query = self.linear(normed, f"{block}.query")
-            key, value = self.linear(x, f"{block}.key"), self.linear(x, f"{block}.value")
-            scores = query @ key.transpose(1, 2) / math.sqrt(self.size)
-            # A finite number, so that rows of padding alone stay numbers.
-            y = normed + scores.masked_fill(hidden, -1e30).softmax(-1) @ value
-            z = self.norm(y, f"{block}.feed_forward_norm")
-            x = z + self.linear(self.linear(z, f"{block}.inner").relu(), f"{block}.outer")
-        return self.norm(x, "last_norm")
-
-    def loss(self, rows, targets, negatives):
-        """Mean over real positions; lists of one row a user, `negatives` of one list a position."""
-        length, count = max(map(len, rows)), sum(map(len, rows))
-        padded = torch.tensor([[0] * (length - len(row)) + row for row in rows])
-        states = self.states(padded)
-        embedding = self.weights["item_embedding.weight"]
-        total = 0.0
-        for state, target, negative in zip(states, targets, negatives, strict=True):
-            state = state[length - len(target) :]
-            right = (state * embedding[target]).sum(-1)
-            wrong = (state[:, None] * embedding[torch.tensor(negative)]).sum(-1)
-            total = total - functional.logsigmoid(right).sum() - functional.logsigmoid(-wrong).sum()
-        return total / count
-
-
-def record_batches(trainer, monkeypatch):
-    """What the trainer learns from: a list that gets (users, layout, negatives) of every step."""
-    batches, drawn = [], []
-    read, draw = trainer.reader.training_batch, NegativeSampler.draw
-
-    def training_batch(users):
-        batches.append(read(users))
-        return batches[-1]
-
-    def recorded_draw(self, rows, generator):
-        drawn.append(draw(self, rows, generator))
-        return drawn[-1]
-
-    monkeypatch.setattr(trainer.reader, "training_batch", training_batch)
-    monkeypatch.setattr(NegativeSampler, "draw", recorded_draw)
-    return batches, drawn
-
-
-def as_rows(batch, negatives, max_length):
-    """Inputs, targets and negatives as lists, a row a user, straight from HISTORIES."""
-    inputs, targets, row_negatives = [], [], []
-    for row, user in enumerate(batch.users.tolist()):
-        history = HISTORIES[user - 1][-max_length - 1 :]
-        inputs.append(history[:-1])
-        targets.append(history[1:])
-        slots = (batch.inputs.layout.rows == row) & batch.inputs.layout.real
-        row_negatives.append(negatives[slots].tolist())
-    return inputs, targets, row_negatives
 
 
 @pytest.mark.parametrize("num_negatives", [1, 3])
@@ -162,6 +87,28 @@ def test_negatives_are_unseen_and_new_every_epoch(monkeypatch):
     assert by_user[0] != by_user[1]
 
 
+def losses_of_two_epochs(**params):
+    trainer = trainer_of(batch_size=2, num_negatives=2, config={"dropout": 0.5}, **params)
+    return [trainer.run_epoch(epoch).loss for epoch in (1, 2)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_how_many_batches_are_prepared_at_once_changes_nothing(at_once, monkeypatch):
+    expected = losses_of_two_epochs()
+    monkeypatch.setattr(training, "PREPARED_AT_ONCE", at_once)
+    assert losses_of_two_epochs() == expected
+
+
+def test_negatives_prepared_for_each_batch_are_those_of_all_users_at_once(monkeypatch):
+    interactions = sum(map(len, HISTORIES))
+    results = []
+    for most in (interactions, interactions - 1):
+        monkeypatch.setattr(training, "SAMPLED_AT_ONCE", most)
+        assert (trainer_of()._sampler is None) == (most < interactions)
+        results.append(losses_of_two_epochs())
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize("num_negatives", [1, 4])
 def test_the_loss_of_a_model_that_knows_nothing(num_negatives):
     trainer = trainer_of(num_negatives=num_negatives, learning_rate=1e-12)
@@ -221,8 +168,13 @@ def test_the_next_item_of_a_circle_is_learnt(changes):
     assert all(weight.dtype == torch.float32 for weight in trainer.model.parameters())
 
 
-def test_bfloat16_is_another_precision():
-    full, mixed = (trainer_of(precision=name).run_epoch(1).loss for name in ("float32", "bfloat16"))
+@pytest.mark.parametrize("residual", [True, False])
+def test_bfloat16_is_another_precision(residual):
+    config = {"residual": residual}
+    full, mixed = (
+        trainer_of(precision=name, config=config).run_epoch(1).loss
+        for name in ("float32", "bfloat16")
+    )
     assert full != mixed
     assert mixed == pytest.approx(full, rel=0.02)
 
@@ -247,7 +199,8 @@ def test_the_optimizer_is_adam_with_the_papers_settings():
     assert isinstance(trainer.optimizer, torch.optim.Adam)
     (group,) = trainer.optimizer.param_groups
     assert (group["lr"], group["betas"], group["weight_decay"]) == (0.003, (0.9, 0.98), 0)
-    assert len(group["params"]) == len(list(trainer.model.parameters()))
+    (weights,) = group["params"]  # all as one
+    assert weights.numel() == sum(weight.numel() for weight in trainer.model.parameters())
 
 
 def test_padding_stays_zero():

@@ -5,6 +5,7 @@ import torch
 from toys import TRAIN_PARAMS, toy_sequences
 
 from sasrec.model import ModelConfig, SASRec
+from sasrec.negatives import NegativeSampler
 from sasrec.ranking import rank_targets
 from sasrec.targets import Targets
 from sasrec.training import Trainer, TrainParams
@@ -66,3 +67,33 @@ def circle(num_items=11, count=101, length=6):
 def hit_rate_at_one(trainer, targets):
     ranks = rank_targets(trainer.model, trainer.reader, targets)
     return (ranks.full == 1).mean()
+
+
+def record_batches(trainer, monkeypatch):
+    """What the trainer learns from: two lists that get the batch and the negatives of each step."""
+    batches, drawn = [], []
+    read, draw = trainer.reader.training_batch, NegativeSampler.draw
+
+    def training_batch(users):
+        batches.append(read(users))
+        return batches[-1]
+
+    def recorded_draw(self, rows, generator):
+        drawn.append(draw(self, rows, generator))
+        return drawn[-1]
+
+    monkeypatch.setattr(trainer.reader, "training_batch", training_batch)
+    monkeypatch.setattr(NegativeSampler, "draw", recorded_draw)
+    return batches, drawn
+
+
+def as_rows(batch, negatives, max_length):
+    """Inputs, targets and negatives as lists, a row a user, straight from HISTORIES."""
+    inputs, targets, row_negatives = [], [], []
+    for row, user in enumerate(batch.users.tolist()):
+        history = HISTORIES[user - 1][-max_length - 1 :]
+        inputs.append(history[:-1])
+        targets.append(history[1:])
+        slots = (batch.inputs.layout.sequences == row) & batch.inputs.layout.real
+        row_negatives.append(negatives[slots].tolist())
+    return inputs, targets, row_negatives

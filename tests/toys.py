@@ -6,7 +6,8 @@ import numpy as np
 import torch
 import yaml
 
-from sasrec.batches import Batch, lay_out
+from sasrec.batches import Batch
+from sasrec.layout import Group, Layout, Packing, lay_out, lay_out_dense
 from sasrec.model import ModelConfig, SASRec
 from sasrec.sequences import Sequences
 from sasrec.training import TrainParams
@@ -14,13 +15,17 @@ from sasrec.training import TrainParams
 NUM_ITEMS = 23
 MAX_LENGTH = 11
 
-# Rows from long to short, and ways to lay them out.
+# Sequences from long to short, and ways to lay them out: the width of a dense block, a row each; or
+# of each group of rows the width, and how many sequences each row holds, one after the other.
 ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
-LAYOUTS = {
-    "groups": [(1, 7), (2, 5), (2, 2)],
-    "one group": [(5, 7)],
-    "wide": [(5, MAX_LENGTH)],
-    "exact": [(1, 7), (1, 5), (1, 4), (1, 2), (1, 1)],
+Spec = int | list[tuple[int, list[int]]]
+LAYOUTS: dict[str, Spec] = {
+    "a row each": 7,
+    "wide": MAX_LENGTH,
+    "shared rows": [(9, [1, 2, 2])],
+    "one full row": [(19, [5])],
+    "long apart": [(7, [1]), (6, [1, 2, 1])],
+    "two shared groups": [(13, [2]), (5, [1, 2])],
 }
 
 # What the model may have or lack, beside its variant.
@@ -73,23 +78,39 @@ def toy_model(config: ModelConfig, seed: int = 1) -> SASRec:
     return model
 
 
-def toy_batch(rows: list[list[int]], groups: list[tuple[int, int]] | None = None) -> Batch:
-    """`rows` of items, oldest first, in `groups` (rows, length); a group a row if not given."""
-    groups = groups or [(1, len(row)) for row in rows]
-    widths = [length for count, length in groups for _ in range(count)]
-    items = [
-        item
-        for row, width in zip(rows, widths, strict=True)
-        for item in row + [0] * (width - len(row))
-    ]
-    layout = lay_out(torch.tensor([len(row) for row in rows]), groups)
-    return Batch(torch.tensor(items), layout)
+def toy_layout(lengths: list[int], spec: Spec | None = None) -> Layout:
+    """Sequences of `lengths`, in order, laid out as `spec` says; without, densely."""
+    if spec is None or isinstance(spec, int):
+        return lay_out_dense(torch.tensor(lengths), spec or max(lengths))
+    groups, starts, slot = [], [], 0
+    left = iter(lengths)
+    for width, counts in spec:
+        groups.append(Group(len(counts), width, max(counts)))
+        for count in counts:
+            ends = np.cumsum([next(left) for _ in range(count)])
+            assert ends[-1] <= width
+            starts += [slot, *(slot + ends[:-1])]
+            slot += width
+    assert next(left, None) is None
+    packing = Packing(tuple(groups), np.arange(len(lengths)), np.array(starts))
+    return lay_out(np.array(lengths), packing)
+
+
+def toy_batch(rows: list[list[int]], spec: Spec | None = None) -> Batch:
+    """`rows` of items, a sequence each, oldest first, laid out as in `toy_layout`."""
+    layout = toy_layout([len(row) for row in rows], spec)
+    items = torch.zeros(len(layout.real), dtype=torch.int64)
+    for row, last in zip(rows, layout.last_slots.tolist(), strict=True):
+        items[last + 1 - len(row) : last + 1] = torch.tensor(row)
+    return Batch(items, layout)
 
 
 def by_row(values: torch.Tensor, batch: Batch) -> list[torch.Tensor]:
-    """The real positions of each row, from `values` [T, ...]."""
+    """The real positions of each sequence, from `values` [T, ...]."""
     layout = batch.layout
-    return [values[(layout.rows == row) & layout.real] for row in range(len(layout.lengths))]
+    return [
+        values[(layout.sequences == number) & layout.real] for number in range(len(layout.lengths))
+    ]
 
 
 def toy_sequences(rows: list[list[int]]) -> Sequences:

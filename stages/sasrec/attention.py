@@ -1,215 +1,260 @@
-"""Causal attention over groups of equally long sequences.
+"""Causal attention within the sequences of a batch.
 
-Shapes: T slots in all, D hidden size, H heads, R rows (sequences) of a group, L its length.
+Shapes: T slots in all, D hidden size, H heads, d = D / H; R rows of a group, W their width.
 
-A batch is a list of groups [R, L] laid end to end along one axis of T slots (see batches.py).
-Sequences begin at the left of their row, so the causal mask alone keeps every real position from
-seeing padding. The formula, for each sequence and head (paper, equations 2 and 3):
+A batch is a few groups of rows [R, W] that lie end to end along one axis of T slots, and a row
+holds several sequences side by side (see layout.py). The formula (paper, equations 2 and 3):
 
-    A = dropout(softmax(Q K^T / sqrt(D / H) + causal mask)) V
+    A = dropout(softmax(Q K^T / sqrt(d) + mask)) V
 
-`attend` computes it by `_GroupedAttention` on the CPU, and by torch's fused kernel elsewhere.
+for each row and head, where the mask hides later positions and other sequences. `attend` computes
+it by `_PackedAttention` on the CPU, and by torch's fused kernel elsewhere.
 """
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from sasrec.gradients import by_hand
+from sasrec.layout import Group, Layout
 from sasrec.noise import Noise
 
-Group = tuple[int, int]  # rows, length
+
+class Projections(NamedTuple):
+    """What makes queries, keys and values out of a layer's inputs, each [D, D] and [D]."""
+
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+
+
+class Weights(NamedTuple):
+    """What the gradient of a block of queries needs, each [R H, queries, keys].
+
+    Attributes:
+        softmax: of the scores.
+        keep: dropout's factors; None without.
+        dropped: the product of both.
+    """
+
+    softmax: Tensor
+    keep: Tensor | None
+    dropped: Tensor
 
 
 def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
+    x: Tensor,
+    context: Tensor,
+    projections: Projections,
+    layout: Layout,
     *,
-    groups: Sequence[Group],
     num_heads: int,
     noise: Noise | None,
 ) -> Tensor:
-    """Causal attention, each of query, key, value and the result of shape [T, D].
+    """Causal attention with queries of `x`, keys and values of `context`; all [T, D].
 
     Args:
-        groups: (rows, length) of each group; the slots of all add up to T.
         num_heads: H, a divisor of D.
         noise: dropout of the attention weights; None outside training.
     """
-    assert sum(rows * length for rows, length in groups) == len(query), (groups, query.shape)
-    if query.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _GroupedAttention.apply(query, key, value, tuple(groups), num_heads, noise)
-    return _fused_attention(query, key, value, groups, num_heads, noise)
+    assert len(layout.real) == len(x) == len(context), (layout.groups, x.shape, context.shape)
+    if by_hand(x):
+        weights = (tensor for linear in projections for tensor in (linear.weight, linear.bias))
+        return _PackedAttention.apply(x, context, *weights, layout, num_heads, noise)
+    query, key, value = projections.query(x), projections.key(context), projections.value(context)
+    return _fused_attention(query, key, value, layout, num_heads, noise)
 
 
 def attend_last(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    *,
-    groups: Sequence[Group],
-    last: Tensor,
-    num_heads: int,
+    query: Tensor, key: Tensor, value: Tensor, layout: Layout, *, num_heads: int
 ) -> Tensor:
-    """Attention of the last position of each sequence only, without dropout.
+    """Attention of the latest position of each sequence only, without dropout.
 
     Args:
         query: [B, D], one a sequence; key, value: [T, D].
-        last: int64 [B], the index in its row of each sequence's last position.
 
     Returns: [B, D].
     """
     outputs = []
-    row, slot = 0, 0
-    for rows, length in groups:
-        # [R, H, 1, D/H] against [R, H, L, D/H]
-        q = query[row : row + rows].view(rows, num_heads, 1, -1)
-        k = _heads(key[slot : slot + rows * length], rows, length, num_heads)
-        v = _heads(value[slot : slot + rows * length], rows, length, num_heads)
-        hidden = torch.arange(length, device=query.device) > last[row : row + rows, None]
+    first, slot = 0, 0
+    for group, owners in zip(layout.groups, layout.owners, strict=True):
+        # The group's sequences, by row and place in the row, as queries [R, M, D].
+        stop = first + int((layout.last_slots[first:] < slot + group.slots).sum())
+        members = torch.arange(first, stop, device=query.device)
+        row = (layout.last_slots[first:stop] - slot) // group.width
+        place = members - first - torch.searchsorted(row, row)
+        queries = query.new_zeros(group.rows, group.most, query.shape[1])
+        queries[row, place] = query[first:stop]
+        asking = owners.new_full((group.rows, group.most), -2)
+        asking[row, place] = members.to(asking.dtype)
+
+        span = slice(slot, slot + group.slots)
+        q, k, v = (
+            x.reshape(group.rows, -1, num_heads, x.shape[-1] // num_heads).transpose(1, 2)
+            for x in (queries, key[span], value[span])
+        )
         scores = (q @ k.transpose(-1, -2)) / math.sqrt(q.shape[-1])
-        scores = scores.masked_fill(hidden[:, None, None], -math.inf)
-        outputs.append((scores.softmax(-1) @ v).reshape(rows, -1))
-        row, slot = row + rows, slot + rows * length
+        hidden = asking[:, :, None] != owners[:, None, :]
+        scores = scores.masked_fill(hidden[:, None], -math.inf)
+        attended = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)  # [R, M, D]
+        outputs.append(attended[row, place])
+        first, slot = stop, span.stop
     return torch.cat(outputs)
 
 
-def _heads(x: Tensor, rows: int, length: int, num_heads: int) -> Tensor:
-    """[R L, D] seen as [R, H, L, D / H]."""
-    return x.view(rows, length, num_heads, -1).transpose(1, 2)
-
-
 def _fused_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    groups: Sequence[Group],
-    num_heads: int,
-    noise: Noise | None,
+    query: Tensor, key: Tensor, value: Tensor, layout: Layout, num_heads: int, noise: Noise | None
 ) -> Tensor:
     outputs = []
-    slots = [rows * length for rows, length in groups]
-    parts = zip(groups, query.split(slots), key.split(slots), value.split(slots), strict=True)
-    for (rows, length), q, k, v in parts:
+    slots = [group.slots for group in layout.groups]
+    parts = zip(
+        layout.groups, query.split(slots), key.split(slots), value.split(slots), strict=True
+    )
+    for index, (group, *qkv) in enumerate(parts):
         attended = functional.scaled_dot_product_attention(
-            *(_heads(x, rows, length, num_heads) for x in (q, k, v)),
-            is_causal=True,
+            *(x.view(group.rows, group.width, num_heads, -1).transpose(1, 2) for x in qkv),
+            attn_mask=None if group.most == 1 else layout.masks[index][:, None].to(query.dtype),
+            is_causal=group.most == 1,
             dropout_p=noise.rate if noise else 0.0,
         )
-        outputs.append(attended.transpose(1, 2).reshape(rows * length, -1))
+        outputs.append(attended.transpose(1, 2).reshape(group.slots, -1))
     return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
 
-class _GroupedAttention(torch.autograd.Function):
-    """The formula above, with the few passes over [R H, L, L] that it needs.
+class _PackedAttention(torch.autograd.Function):
+    """The formula above, with the few passes over [R H, W, W] that it needs.
 
     Torch's fused kernel for the CPU knows no dropout, and autograd over the plain formula makes
     about twice as many passes. Queries are taken in blocks so that a block meets only the keys
-    up to its own end: with four blocks 5/8 of the square is computed. The scale of dropout is
-    applied to [.., L, D] instead of [.., L, L].
+    up to its own end: with four blocks 5/8 of the square is computed.
     """
 
     @staticmethod
-    def forward(ctx, query, key, value, groups, num_heads, noise):  # noqa: ANN001, ANN205
+    def forward(ctx, x, context, w_q, b_q, w_k, b_k, w_v, b_v, layout, num_heads, noise):  # noqa: ANN001, ANN205
+        scale = math.sqrt(num_heads / len(b_q))  # 1 / sqrt(d), of all scores at once
+        query = torch.addmm(b_q, x, w_q.t(), beta=scale, alpha=scale)
+        key = torch.addmm(b_k, context, w_k.t())
+        value = torch.addmm(b_v, context, w_v.t())
         output = torch.empty_like(query)
-        mask = _causal_mask(max(length for _, length in groups), query)
         saved = []
-        for span, rows, length in _spans(groups):
-            q, k, v = (_split(x[span], rows, length, num_heads) for x in (query, key, value))
-            out = _split(output[span], rows, length, num_heads)
-            for start, stop in _blocks(rows, length):
-                weights = _weights(q[:, start:stop], k[:, :stop], mask[start:stop, :stop])
-                keep, dropped = None, weights
-                if noise:
-                    keep = noise.keep(*weights.shape)
-                    dropped = keep.to(weights.dtype).mul_(weights)
-                attended = torch.bmm(dropped, v[:, :stop])
-                out[:, start:stop] = attended.mul_(noise.scale) if noise else attended
-                saved.append((weights, keep))
-            _join_(output[span], out, num_heads)
-        ctx.settings = (groups, num_heads, noise)
+        for group, span, mask in _groups(layout, num_heads, query.dtype):
+            q, k, v = (_split(part[span], group, num_heads) for part in (query, key, value))
+            out = _split(output[span], group, num_heads)
+            for start, stop in _blocks(group):
+                keys = _part(k, 0, stop).transpose(1, 2)
+                scores = torch.baddbmm(mask[..., start:stop, :stop], _part(q, start, stop), keys)
+                weights = scores.softmax(-1)
+                keep = noise.keep(*weights.shape).to(weights.dtype) if noise else None
+                dropped = weights if keep is None else weights * keep
+                if stop - start == group.width:
+                    torch.bmm(dropped, v, out=out)
+                else:
+                    out[:, start:stop] = torch.bmm(dropped, _part(v, 0, stop))
+                saved.append(Weights(weights, keep, dropped))
+            _join_(output[span], out, group, num_heads)
+        ctx.settings = (layout, num_heads, scale)
         ctx.weights = saved
-        ctx.save_for_backward(query, key, value)
+        ctx.save_for_backward(x, context, w_q, w_k, w_v, query, key, value)
         return output
 
     @staticmethod
     def backward(ctx, grad_output):  # noqa: ANN001, ANN205
-        inputs = (*ctx.saved_tensors, grad_output.contiguous())
-        groups, num_heads, noise = ctx.settings
-        grads = tuple(torch.empty_like(inputs[0]) for _ in range(3))
+        x, context, w_q, w_k, w_v, *inputs = ctx.saved_tensors
+        inputs.append(grad_output.contiguous())
+        layout, num_heads, scale = ctx.settings
+        of_query, of_key, of_value = (torch.empty_like(grad_output) for _ in range(3))
         saved = iter(reversed(ctx.weights))
-        for span, rows, length in reversed(_spans(groups)):
-            q, k, v, grad = (_split(x[span], rows, length, num_heads) for x in inputs)
-            grad_q, grad_k, grad_v = (_split(x[span], rows, length, num_heads) for x in grads)
-            scale = 1 / math.sqrt(q.shape[-1])
-            for start, stop in reversed(_blocks(rows, length)):
-                weights, keep = next(saved)
-                out = grad[:, start:stop]
-                dropped = weights
-                if noise:
-                    out = out * noise.scale
-                grad_weights = torch.bmm(out, v[:, :stop].transpose(1, 2))
-                if noise:
-                    dropped = keep.to(weights.dtype)
-                    grad_weights.mul_(dropped)
-                    dropped.mul_(weights)
-                grad_scores = torch.ops.aten._softmax_backward_data(
-                    grad_weights, weights, -1, weights.dtype
-                )
-                grad_q[:, start:stop] = torch.bmm(grad_scores, k[:, :stop]).mul_(scale)
-                grad_keys = torch.bmm(grad_scores.transpose(1, 2), q[:, start:stop] * scale)
-                grad_values = torch.bmm(dropped.transpose(1, 2), out)
-                if stop == length:  # the last block sees every key: nothing to add to yet
-                    grad_k[:], grad_v[:] = grad_keys, grad_values
-                else:
-                    grad_k[:, :stop] += grad_keys
-                    grad_v[:, :stop] += grad_values
-            for whole, part in zip(grads, (grad_q, grad_k, grad_v), strict=True):
-                _join_(whole[span], part, num_heads)
-        ctx.weights = None  # free the [R H, L, L] arrays at once
-        return *grads, None, None, None
+        for group, span, _ in reversed(_groups(layout, num_heads, grad_output.dtype)):
+            parts = [_split(part[span], group, num_heads) for part in inputs]
+            grads = [_split(of[span], group, num_heads) for of in (of_query, of_key, of_value)]
+            for block in reversed(_blocks(group)):
+                _add_block(parts, grads, block, next(saved))
+            for of, part in zip((of_query, of_key, of_value), grads, strict=True):
+                _join_(of[span], part, group, num_heads)
+        ctx.weights = None  # free the [R H, W, W] arrays at once
+        of_query.mul_(scale)
+        return (
+            of_query @ w_q,
+            torch.addmm(of_key @ w_k, of_value, w_v),
+            *(of_query.t() @ x, of_query.sum(0)),
+            *(of_key.t() @ context, of_key.sum(0)),
+            *(of_value.t() @ context, of_value.sum(0)),
+            *(None, None, None),
+        )
 
 
-def _causal_mask(length: int, like: Tensor) -> Tensor:
-    """[L, L], to be added to scores: 0 where a query (row) may see a key, -inf after it."""
-    return torch.full((length, length), -math.inf, dtype=like.dtype).triu_(1)
+def _add_block(
+    inputs: Sequence[Tensor], grads: Sequence[Tensor], block: tuple[int, int], saved: Weights
+) -> None:
+    """The gradients of one block of queries.
+
+    Args:
+        inputs: q, k, v and the gradient of the output, each [R H, W, d].
+        grads: of q, k, v, likewise; filled from the last block to the first.
+    """
+    (start, stop), (weights, keep, dropped) = block, saved
+    q, k, v, grad = inputs
+    of_q, of_k, of_v = grads
+    grad = _part(grad, start, stop)
+    of_weights = torch.bmm(grad, _part(v, 0, stop).transpose(1, 2))
+    if keep is not None:
+        of_weights.mul_(keep)
+    of_scores = torch.ops.aten._softmax_backward_data(of_weights, weights, -1, weights.dtype)
+    if stop - start == q.shape[1]:
+        torch.bmm(of_scores, k, out=of_q)
+        torch.bmm(of_scores.transpose(1, 2), q, out=of_k)
+        torch.bmm(dropped.transpose(1, 2), grad, out=of_v)
+        return
+    of_q[:, start:stop] = torch.bmm(of_scores, _part(k, 0, stop))
+    of_keys = torch.bmm(of_scores.transpose(1, 2), _part(q, start, stop))
+    of_values = torch.bmm(dropped.transpose(1, 2), grad)
+    if stop == q.shape[1]:  # the last block sees every key: nothing to add to yet
+        of_k[:], of_v[:] = of_keys, of_values
+    else:
+        of_k[:, :stop] += of_keys
+        of_v[:, :stop] += of_values
 
 
-def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
-    """softmax(Q K^T / sqrt(d) + mask): [R H, queries, keys]."""
-    scale = 1 / math.sqrt(query.shape[-1])
-    return torch.baddbmm(mask, query, key.transpose(1, 2), alpha=scale).softmax(-1)
+def _groups(
+    layout: Layout, num_heads: int, dtype: torch.dtype
+) -> list[tuple[Group, slice, Tensor]]:
+    """Each group with its slots and its mask, [W, W] or [R H, W, W]."""
+    groups, slot = [], 0
+    for group, mask in zip(layout.groups, layout.masks, strict=True):
+        if mask.ndim == 3 and num_heads > 1:
+            mask = mask.repeat_interleave(num_heads, 0)
+        groups.append((group, slice(slot, slot + group.slots), mask.to(dtype)))
+        slot += group.slots
+    return groups
 
 
-def _spans(groups: Sequence[Group]) -> list[tuple[slice, int, int]]:
-    spans, slot = [], 0
-    for rows, length in groups:
-        spans.append((slice(slot, slot + rows * length), rows, length))
-        slot += rows * length
-    return spans
+def _part(x: Tensor, start: int, stop: int) -> Tensor:
+    """Positions of [R H, W, d]: `x` itself where they are all, which saves a call."""
+    return x if stop - start == x.shape[1] else x[:, start:stop]
 
 
-def _blocks(rows: int, length: int) -> list[tuple[int, int]]:
+def _blocks(group: Group) -> list[tuple[int, int]]:
     """Query blocks (start, stop): up to four, fewer where little work would be saved."""
-    count = max(1, min(4, length, rows * length * length // 50_000))
-    edges = [length * part // count for part in range(count + 1)]
+    count = max(1, min(4, group.width, group.rows * group.width**2 // 50_000))
+    edges = [group.width * part // count for part in range(count + 1)]
     return list(pairwise(edges))
 
 
-def _split(x: Tensor, rows: int, length: int, num_heads: int) -> Tensor:
-    """[R L, D] as [R H, L, D / H]: a view of `x` when there is one head, else a copy."""
+def _split(x: Tensor, group: Group, num_heads: int) -> Tensor:
+    """[R W, D] as [R H, W, d]: a view of `x` when there is one head, else a copy."""
     if num_heads == 1:
-        return x.view(rows, length, -1)
-    apart = _heads(x, rows, length, num_heads).clone(memory_format=torch.contiguous_format)
-    return apart.view(rows * num_heads, length, -1)
+        return x.view(group.rows, group.width, -1)
+    heads = x.view(group.rows, group.width, num_heads, -1).transpose(1, 2)
+    return heads.clone(memory_format=torch.contiguous_format).flatten(0, 1)
 
 
-def _join_(whole: Tensor, x: Tensor, num_heads: int) -> None:
+def _join_(whole: Tensor, x: Tensor, group: Group, num_heads: int) -> None:
     """Put what `_split` gave back into `whole`; a view of it is there already."""
     if num_heads > 1:
-        rows, length = x.shape[0] // num_heads, x.shape[1]
-        _heads(whole, rows, length, num_heads).copy_(x.view(rows, num_heads, length, -1))
+        heads = x.view(group.rows, num_heads, group.width, -1)
+        whole.view(group.rows, group.width, num_heads, -1).copy_(heads.transpose(1, 2))

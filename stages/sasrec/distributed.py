@@ -8,13 +8,13 @@ one process would have had.
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 
 from sasrec.errors import UserError
 
@@ -38,19 +38,6 @@ class World:
         if self.size > 1:
             distributed.all_reduce(tensor)
         return tensor
-
-    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace every gradient by its sum over processes; one message for all."""
-        if self.size == 1:
-            return
-        gradients = [
-            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            for parameter in parameters
-        ]
-        flat = self.add_up(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-        parts = flat.split([gradient.numel() for gradient in gradients])
-        for parameter, part in zip(parameters, parts, strict=True):
-            parameter.grad = part.view_as(parameter)
 
     def from_first(self, value: T | None) -> T:
         """What the first process holds; the others pass None."""

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sasrec.embedding import look_up
+from sasrec.embedding import add_rows
+from sasrec.gradients import by_hand
 
 
 def binary_cross_entropy(
@@ -31,8 +32,34 @@ def binary_cross_entropy(
         f"negatives {list(negatives.shape)}"
     )
     candidates = torch.cat([targets[:, None], negatives], 1)
-    scores = torch.einsum("td,tkd->tk", states, look_up(embedding, candidates))
-    signs = scores.new_full((candidates.shape[1],), 1.0)
-    signs[0] = -1.0
-    losses = functional.softplus(scores * signs).sum(1)
-    return torch.where(targets > 0, losses, 0).sum()
+    if by_hand(states):
+        return _BinaryCrossEntropy.apply(states, embedding, candidates, targets)
+    scores = torch.einsum("td,tkd->tk", states, functional.embedding(candidates, embedding))
+    scores = torch.cat([-scores[:, :1], scores[:, 1:]], 1)
+    return torch.where(targets > 0, functional.softplus(scores).sum(1), 0).sum()
+
+
+class _BinaryCrossEntropy(torch.autograd.Function):
+    """The formula with its gradient, in as few passes over [T, 1 + K, D] as it needs."""
+
+    @staticmethod
+    def forward(ctx, states, embedding, candidates, targets):  # noqa: ANN001, ANN205
+        rows = embedding.index_select(0, candidates.view(-1)).view(*candidates.shape, -1)
+        scores = torch.bmm(rows, states[:, :, None])[:, :, 0]
+        scores[:, 0].neg_()
+        real = (targets > 0).to(scores.dtype)[:, None]
+        ctx.embedding = embedding
+        ctx.save_for_backward(states, candidates, rows, scores, real)
+        return (functional.softplus(scores) * real).sum()
+
+    @staticmethod
+    def backward(ctx, grad):  # noqa: ANN001, ANN205
+        states, candidates, rows, scores, real = ctx.saved_tensors
+        of_scores = scores.sigmoid().mul_(real).mul_(grad)
+        of_scores[:, 0].neg_()
+        of_states = torch.bmm(of_scores[:, None], rows)[:, 0]
+        of_rows = of_scores[:, :, None] * states[:, None]
+        of_embedding = add_rows(
+            ctx.embedding, candidates.view(-1), of_rows.view(-1, rows.shape[-1])
+        )
+        return of_states, of_embedding, None, None

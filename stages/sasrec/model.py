@@ -8,7 +8,6 @@ item's embedding. The authors' code and their paper differ in where a block norm
 adds; `VARIANTS` is that difference as a table.
 """
 
-import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -16,9 +15,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from sasrec.attention import attend, attend_last
+from sasrec.attention import Projections, attend, attend_last
 from sasrec.batches import Batch
-from sasrec.embedding import look_up
+from sasrec.embedding import embed
+from sasrec.feed_forward import feed_forward
 from sasrec.noise import Noise
 from sasrec.params import Section
 
@@ -110,12 +110,12 @@ class Block(nn.Module):
         """[T, D] to [T, D]."""
         query, key_value, residual = self._attention_inputs(x)
         attended = attend(
-            self.query(query),
-            self.key(key_value),
-            self.value(key_value),
-            groups=batch.layout.groups,
+            query,
+            key_value,
+            Projections(self.query, self.key, self.value),
+            batch.layout,
             num_heads=self.num_heads,
-            noise=self.noise if self.training and self.noise.rate else None,
+            noise=self._active_noise,
         )
         return self._after_attention(residual, attended)
 
@@ -132,11 +132,14 @@ class Block(nn.Module):
             self.query(query),
             self.key(key_value),
             self.value(key_value),
-            groups=batch.layout.groups,
-            last=batch.layout.lengths - 1,
+            batch.layout,
             num_heads=self.num_heads,
         )
         return self._after_attention(residual, attended)
+
+    @property
+    def _active_noise(self) -> Noise | None:
+        return self.noise if self.training and self.noise.rate else None
 
     def _attention_inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         before, _ = self._attention_norms
@@ -149,14 +152,8 @@ class Block(nn.Module):
         y = after(self._add(residual, self.projection(attended)))
         before, after = self._feed_forward_norms
         inputs = (y, before(y))
-        return after(self._add(inputs[self.variant.residual], self._feed_forward(inputs[1])))
-
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        """g(x) = dropout(dropout(relu(x W1 + b1)) W2 + b2) (equation 6; dropout as the authors)."""
-        return self._dropout(self.outer(self._dropout(self.inner(x).relu())))
-
-    def _dropout(self, x: Tensor) -> Tensor:
-        return self.noise.dropout(x) if self.training else x
+        update = feed_forward(inputs[1], self.inner, self.outer, self._active_noise)
+        return after(self._add(inputs[self.variant.residual], update))
 
     def _add(self, residual: Tensor, update: Tensor) -> Tensor:
         return residual + update if self.residual else update
@@ -227,10 +224,14 @@ class SASRec(nn.Module):
 
     def _embed(self, batch: Batch) -> Tensor:
         _check(batch.items, self.num_items)
-        x = look_up(self.item_embedding.weight, batch.items) * math.sqrt(self.config.hidden_size)
-        if self.position_embedding is not None:
-            x = x + look_up(self.position_embedding.weight, batch.layout.positions)
-        return self.noise.dropout(x) if self.training else x
+        positions = self.position_embedding
+        return embed(
+            batch.items,
+            batch.layout.positions,
+            item_embedding=self.item_embedding.weight,
+            position_embedding=None if positions is None else positions.weight,
+            noise=self.noise if self.training and self.noise.rate else None,
+        )
 
 
 def _check(items: Tensor, num_items: int) -> None:

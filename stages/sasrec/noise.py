@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+POOL = 1 << 18  # units drawn at once: small batches take many small masks from one draw
+
 
 class Noise:
     """The dropout noise of one model, from one explicit seed.
@@ -22,9 +24,6 @@ class Noise:
         rate: the chance that a unit is dropped, 0 <= rate < 1.
         seed: one or several integers; other devices and compiled code draw from torch's global
             generator, which the training loop seeds.
-
-    Attributes:
-        scale: what a kept unit is multiplied by.
     """
 
     def __init__(self, rate: float, *seed: int) -> None:
@@ -34,19 +33,22 @@ class Noise:
         self._unit = np.dtype(np.uint8 if coarse else np.uint16)
         levels = 256**self._unit.itemsize
         self._threshold = min(round(levels * rate), levels - 1)
-        self.scale = levels / (levels - self._threshold)
+        self._scale = levels / (levels - self._threshold)
         self.reseed(*seed)
 
     def reseed(self, *seed: int) -> None:
         """Start the random bits anew, as if built with this seed."""
         self._bits = np.random.SFC64(np.random.SeedSequence(seed))
+        self._pool, self._used = torch.empty(0), 0
 
     def keep(self, *shape: int) -> Tensor:
-        """uint8 of `shape`, on the CPU: 1 where a unit is kept, 0 where it is dropped."""
+        """float32 of `shape`, on the CPU: 0 where a unit is dropped, its scale where it is kept."""
         count = math.prod(shape)
-        words = -(-count * self._unit.itemsize // 8)
-        units = self._bits.random_raw(words).view(self._unit)[:count]
-        return torch.from_numpy((units >= self._threshold).view(np.uint8)).view(shape)
+        if self._used + count > len(self._pool):
+            self._pool, self._used = self._draw(max(count, POOL)), 0
+        start = self._used
+        self._used += count
+        return self._pool[start : self._used].view(shape)
 
     def dropout(self, x: Tensor) -> Tensor:
         """`x` (any shape, floating) with units dropped and the kept ones scaled."""
@@ -54,4 +56,10 @@ class Noise:
             return x
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.rate)
-        return x * self.keep(*x.shape).to(x.dtype).mul_(self.scale)
+        return x * self.keep(*x.shape).to(x.dtype)
+
+    def _draw(self, count: int) -> Tensor:
+        words = -(-count * self._unit.itemsize // 8)
+        units = self._bits.random_raw(words).view(self._unit)[:count]
+        kept = torch.from_numpy((units >= self._threshold).view(np.uint8))
+        return kept.to(torch.float32).mul_(self._scale)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from sasrec.batches import Batch, lay_out
+from sasrec.batches import Batch
 from sasrec.errors import UserError
+from sasrec.layout import lay_out_dense
 from sasrec.model import SASRec
 
 
@@ -61,7 +62,7 @@ def recommend(model: SASRec, history: list[int], k: int) -> tuple[list[int], lis
     Returns: item ids and their scores.
     """
     recent = history[-model.config.max_length :]
-    layout = lay_out(torch.tensor([len(recent)]), [(1, len(recent))])
+    layout = lay_out_dense(torch.tensor([len(recent)]), len(recent))
     state = model.last_states(Batch(torch.tensor(recent), layout))  # [1, D]
     scores = (state @ model.scoring_embedding.T).squeeze(0)
     scores[[0, *history]] = -torch.inf

@@ -7,7 +7,7 @@ The same seed gives the same bytes on one machine: every epoch starts its own ge
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,12 +17,18 @@ from torch import Tensor
 from sasrec.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
 from sasrec.distributed import World
 from sasrec.errors import UserError
+from sasrec.flat_parameters import flatten_parameters
 from sasrec.losses import binary_cross_entropy
 from sasrec.model import SASRec
 from sasrec.negatives import NegativeSampler, check_unseen_exist
 from sasrec.params import Section
 from sasrec.sequences import Sequences
 from sasrec.unseen import unseen_items
+
+# So many batches are made in a row: what a step leaves in the caches slows the next one's making.
+PREPARED_AT_ONCE = 32
+# Up to so many interactions the negatives of all users are prepared at once: 8 bytes each.
+SAMPLED_AT_ONCE = 1 << 22
 
 
 class TrainParams(Section):
@@ -40,6 +46,20 @@ class TrainParams(Section):
     processes: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
     compile: bool
+
+
+class Step(NamedTuple):
+    """What one step of the optimizer learns from.
+
+    Attributes:
+        positions: of the whole batch, over all processes.
+        batch: this process's share; None where it has none.
+        negatives: int64 [T, K].
+    """
+
+    positions: int
+    batch: TrainingBatch | None
+    negatives: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -78,13 +98,15 @@ class Trainer:
         self.users = np.flatnonzero(sequences.lengths >= 2)  # a position needs a next item
         dense = params.compile or device.type != "cpu"
         self.reader = SequenceReader(sequences, model.config.max_length, device, dense=dense)
+        self._weights = flatten_parameters(self.model.parameters())
         self.optimizer = torch.optim.Adam(
-            model.parameters(), lr=params.learning_rate, betas=(0.9, 0.98), fused=True
+            [self._weights], lr=params.learning_rate, betas=(0.9, 0.98), fused=True
         )
         self._forward = _compiled(model, device) if params.compile else model
-        # On a GPU all users' unseen items lie there from the start; on the CPU a batch's own are
-        # found when it is drawn, so that memory follows the batch.
-        self._sampler = self._sampler_for(np.arange(sequences.num_users + 1)) if dense else None
+        # All users' unseen items are found at the start where they are few or wanted on a GPU;
+        # else a batch's own when it is drawn, so that memory follows the batch.
+        at_once = dense or len(sequences.items) <= SAMPLED_AT_ONCE
+        self._sampler = self._sampler_for(np.arange(sequences.num_users + 1)) if at_once else None
 
     def run_epoch(self, epoch: int) -> EpochStats:
         """Learn once from every user. `epoch` counts from 1.
@@ -96,8 +118,10 @@ class Trainer:
         self.model.train()
         batches, generator = self._start(epoch)
         total = torch.zeros((), device=self.device)
-        for users in batches:
-            total += self._step(users, generator)
+        for start in range(0, len(batches), PREPARED_AT_ONCE):
+            part = batches[start : start + PREPARED_AT_ONCE]
+            for step in [self._prepare(users, generator) for users in part]:
+                total += self._learn(step)
         loss = self.world.add_up(total).item()
         interactions = int(self._positions(self.users).sum())
         if not np.isfinite(loss):
@@ -120,27 +144,33 @@ class Trainer:
             negatives=negatives,
         )
 
-    def _step(self, users: np.ndarray, generator: torch.Generator) -> Tensor:
+    def _prepare(self, users: np.ndarray, generator: torch.Generator) -> Step:
+        share = users[self.world.rank :: self.world.size]
+        positions = int(self._positions(users).sum())
+        if not len(share):  # a last batch of fewer users than processes
+            return Step(positions, None, None)
+        batch = self.reader.training_batch(share)
+        return Step(positions, batch, self._draw_negatives(batch, generator))
+
+    def _learn(self, step: Step) -> Tensor:
         """One step of the optimizer; returns the sum of losses, without waiting for it."""
-        self.optimizer.zero_grad(set_to_none=False)  # embedding.py adds to what is there
-        total = self._backward(users, generator)
-        self.world.add_gradients(list(self.model.parameters()))
+        total = self._add_gradients(step)
+        self.world.add_up(self._weights.grad)
         self.optimizer.step()
+        self._weights.grad.zero_()
         return total
 
-    def _backward(self, users: np.ndarray, generator: torch.Generator) -> Tensor:
-        """Gradients of this process's share of a batch; returns the sum of its losses."""
-        share = users[self.world.rank :: self.world.size]
-        if not len(share):  # a last batch of fewer users than processes
+    def _add_gradients(self, step: Step) -> Tensor:
+        """Of this process's share of a batch; returns the sum of its losses."""
+        if step.batch is None:
             return torch.zeros((), device=self.device)
-        batch = self.reader.training_batch(share)
-        total = self.loss(batch, self._draw_negatives(batch, generator))
-        (total / int(self._positions(users).sum())).backward()
+        total = self.loss(step.batch, step.negatives)
+        (total / step.positions).backward()
         return total.detach()
 
     def _draw_negatives(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor:
         """int64 [T, K]; arbitrary items at padding."""
-        rows = batch.inputs.layout.rows
+        rows = batch.inputs.layout.sequences
         if self._sampler is None:
             sampler = self._sampler_for(batch.users.numpy())
         else:

@@ -1,0 +1,74 @@
+"""Pictures of the tables of docs/results.md, from the CSV files beside them."""
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from result_tables import METRICS, Table
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+LENGTHS = {"official": 200}  # of rows whose names do not say it
+
+
+def draw_rows(table: Table, folder: Path) -> None:
+    """Every row's mean and interval in each metric, and its runs as dots: TABLE.png."""
+    runs, rows = _read(table, folder)
+    if not len(rows):
+        return
+    names = [row for row in table.settings if row in set(rows["row"])]
+    figure, axes = pyplot.subplots(1, 4, figsize=(16, 1.6 + 0.45 * len(names)), sharey=True)
+    for axis, (protocol, metric) in zip(axes, METRICS, strict=True):
+        for place, row in enumerate(names):
+            found = rows[
+                (rows["row"] == row) & (rows["protocol"] == protocol) & (rows["metric"] == metric)
+            ].iloc[0]
+            axis.plot([found["low"], found["high"]], [place, place], color="0.75", linewidth=3)
+            axis.plot(found["mean"], place, "|", color="black", markersize=14)
+            experiments = [experiment.name for experiment in table.experiments(row)]
+            dots = runs[runs["experiment"].isin(experiments)][f"{protocol}_{metric}"]
+            axis.plot(dots, [place] * len(dots), "o", color="tab:blue", markersize=5, alpha=0.7)
+        axis.set_title(f"{metric}, {_protocol(protocol)}")
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].invert_yaxis()
+    figure.suptitle(
+        f"{table.name}: each seed (dot), their mean (line), its 95% interval over users (grey)"
+    )
+    figure.tight_layout()
+    figure.savefig(folder / f"{table.name}.png", dpi=100)
+    pyplot.close(figure)
+
+
+def draw_lengths(table: Table, folder: Path) -> None:
+    """NDCG@10 by the length of sequences, beside the paper's: TABLE.png."""
+    _, rows = _read(table, folder)
+    rows = rows[(rows["protocol"] == "sampled") & (rows["metric"] == "NDCG@10")].set_index("row")
+    names = [row for row in table.settings if row in rows.index]
+    if len(names) < 2:
+        return
+    lengths = [LENGTHS.get(row) or int(row.removeprefix("length-")) for row in names]
+    own = rows.loc[names]
+    figure, axis = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    errors = [own["mean"] - own["low"], own["high"] - own["mean"]]
+    axis.errorbar(lengths, own["mean"], errors, marker="o", capsize=4, label="here, 95% interval")
+    axis.plot(lengths, [table.paper[row] for row in names], "s--", label="paper, table V")
+    axis.set(
+        title=f"{table.name}: NDCG@10 (sampled candidates) by length",
+        xlabel="positions kept of each sequence",
+        ylabel="NDCG@10",
+    )
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.savefig(folder / f"{table.name}.png", dpi=100)
+    pyplot.close(figure)
+
+
+def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    runs, rows = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "rows"))
+    return runs, rows[rows["table"] == table.name]
+
+
+def _protocol(name: str) -> str:
+    return "all items" if name == "full" else "sampled candidates"

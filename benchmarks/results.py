@@ -1,0 +1,81 @@
+"""The tables of docs/results.md: queue their experiments, collect and write what came out.
+
+    python benchmarks/results.py queue variants-ml-1m   # what is not there yet
+    dvc queue start --jobs 2                            # runs the queue; `dvc queue status`
+    python benchmarks/results.py write                  # docs/results.md and docs/results/
+
+Tables and rows are in results.yaml beside this script. `write` takes up every row of which all
+seeds have run here, and leaves what others have run as it stands.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from result_figures import draw_lengths, draw_rows
+from result_pages import fill_page
+from result_tables import Table, collect, load_tables
+from timing import describe_machine
+
+from sasrec.errors import UserError
+from sasrec.results import find_results
+from sasrec.stage import run_main
+
+DOCS = Path("docs")
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    tables = load_tables(Path(__file__).with_name("results.yaml"))
+    if arguments.action == "queue":
+        unknown = set(arguments.tables) - set(tables)
+        if unknown or not arguments.tables:
+            raise UserError(f"name one or more of the tables {', '.join(tables)}")
+        for name in arguments.tables:
+            queue(tables[name])
+    else:
+        machine = arguments.machine or describe_machine(torch.device("cpu"))
+        collect(tables, DOCS / "results", machine)
+        for name, table in tables.items():
+            draw = draw_lengths if name.startswith("length") else draw_rows
+            draw(table, DOCS / "results")
+        fill_page(tables, DOCS / "results.md", DOCS / "results")
+
+
+def queue(table: Table) -> None:
+    """Queue the table's experiments but those that have run or wait already."""
+    for experiment in table.experiments():
+        if has_run(experiment.name):
+            print(f"{experiment.name}: has run")
+            continue
+        command = ["dvc", "exp", "run", "--queue", "--name", experiment.name]
+        for key, value in experiment.settings.items():
+            command += ["-S", f"{key}={value}"]
+        print(shlex.join(command), flush=True)
+        if subprocess.run(command, check=False).returncode:
+            raise UserError("dvc could not queue it, see above")
+
+
+def has_run(name: str) -> bool:
+    try:
+        find_results(name)
+    except UserError as reason:
+        return "queue" in str(reason) or "running" in str(reason)
+    return True
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=["queue", "write"])
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="for queue: which")
+    parser.add_argument("--machine", help="for write: what the experiments ran on")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

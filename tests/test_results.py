@@ -1,0 +1,112 @@
+"""The tables of docs/results.md: their experiments are legal, and the page is what the data say."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from result_pages import fill_page
+from result_tables import METRICS, Table, load_tables
+
+from sasrec.data_params import DataParams
+from sasrec.hyperparameters import ModelParams
+from sasrec.params import Section
+from sasrec.training import TrainParams
+
+ROOT = Path(__file__).parents[1]
+TABLES = load_tables(ROOT / "benchmarks/results.yaml")
+SECTIONS: dict[str, type[Section]] = {
+    "data": DataParams,
+    "model": ModelParams,
+    "train": TrainParams,
+}
+
+every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+
+
+@every_table
+def test_every_experiment_sets_legal_parameters(table):
+    for experiment in table.experiments():
+        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        for key, value in experiment.settings.items():
+            section, name = key.split(".")
+            assert name in params[section], key
+            params[section][name] = value
+        for section, kind in SECTIONS.items():
+            kind.model_validate(params[section])
+
+
+def test_equal_names_are_equal_experiments():
+    # Tables share runs by name, so a name must not stand for two trainings.
+    settings: dict[str, dict] = {}
+    for table in TABLES.values():
+        assert table.baseline in table.settings
+        for experiment in table.experiments():
+            assert settings.setdefault(experiment.name, experiment.settings) == experiment.settings
+
+
+@every_table
+def test_every_row_of_a_paper_table_has_its_number(table):
+    assert not table.paper or list(table.paper) == list(table.settings)
+
+
+def test_the_page_is_what_the_data_say(tmp_path):
+    page = tmp_path / "results.md"
+    shutil.copy(ROOT / "docs/results.md", page)
+    fill_page(TABLES, page, ROOT / "docs/results")
+    assert page.read_text("utf-8") == (ROOT / "docs/results.md").read_text("utf-8")
+
+
+def test_every_link_of_the_page_leads_somewhere():
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert links
+    for link in links:
+        assert (ROOT / "docs" / link).exists() or link.startswith("https://"), link
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """CSV files of one table with two rows, of which the second has not run."""
+    keys = {"table": "small", "row": "one"}
+    rows = [
+        keys | {"protocol": protocol, "metric": metric}
+        | {"runs": 2, "mean": 0.5, "sd": 0.0125, "low": 0.25, "high": 0.75}
+        for protocol, metric in METRICS
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
+    runs = [
+        {"experiment": f"tiny-one-{seed}", "best_epoch": seed * 10, "epochs": seed * 20}
+        | {"seconds_per_epoch": 1.25}
+        for seed in (7, 8)
+    ]
+    pd.DataFrame(runs).to_csv(tmp_path / "runs.csv", index=False)
+    columns = ["table", "row", "protocol", "metric", "difference", "low", "high", "shown"]
+    pd.DataFrame(columns=columns).to_csv(tmp_path / "differences.csv", index=False)
+    return tmp_path
+
+
+def test_a_table_by_hand(folder):
+    settings = {"one": {"model.variant": "paper"}, "two": {"model.num_blocks": 0}}
+    table = Table("small", "tiny", (7, 8), "one", settings, {"one": 0.5905, "two": 0.483})
+    page = folder / "page.md"
+    page.write_text("before\n<!-- small -->\nold\n<!-- end -->\nafter\n")
+    fill_page({"small": table}, page, folder)
+    cell = "0.5000 ± 0.0125 (0.250 to 0.750)"
+    assert page.read_text().splitlines()[1:] == [
+        "<!-- small -->",
+        "| row | paper's NDCG@10 | HR@10 sampled | NDCG@10 sampled | HR@10 full | NDCG@10 full "
+        "| best epoch | epochs | s an epoch |",
+        "|" + " --- |" * 9,
+        f"| `one` | 0.5905 |{f' {cell} |' * 4} 70, 80 | 140, 160 | 1.2, 1.2 |",
+        f"| `two` | 0.4830 |{' not run yet |' * 4}  |  |  |",
+        "",
+        "```bash",
+        "dvc exp run --queue -S model.variant=paper -S train.seed=7,8",
+        "dvc exp run --queue -S model.num_blocks=0 -S train.seed=7,8",
+        "```",
+        "<!-- end -->",
+        "after",
+    ]
