@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from toy_attention import attended, inputs, plain, projections_of
 from toys import LAYOUTS, ROWS, toy_layout
 
+from sasrec import layout as packed
 from sasrec.attention import Projections, _fused_attention, attend, attend_last
 from sasrec.layout import Layout, lay_out, pack
 from sasrec.noise import Noise
@@ -27,15 +28,18 @@ def layout(request) -> Layout:
 
 def latest(layout: Layout, leaves: list[Tensor], num_heads: int) -> Tensor:
     x, context, *weights = leaves
-    query, key, value = projections_of(weights)
-    queries = query(x[layout.last_slots])
-    return attend_last(queries, key(context), value(context), layout, num_heads=num_heads)
+    projections = projections_of(weights)
+    return attend_last(x[layout.last_slots], context, projections, layout, num_heads=num_heads)
 
 
 @settings(max_examples=50)
-@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=12))
-def test_any_packing(lengths):
-    packing = pack(np.array(lengths))
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=12), mask=st.sampled_from([0, 100])
+)
+def test_any_packing(lengths, mask):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed, "MASK", mask)  # whether rows of one sequence are a group
+        packing = pack(np.array(lengths))
     layout = lay_out(np.array(lengths)[packing.order], packing)
     leaves = inputs(layout)
     expected = plain(layout, leaves, 2)

@@ -27,6 +27,7 @@ def costs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "SQUARE", SQUARE)
         patch.setattr(layout, "GROUP", GROUP)
+        patch.setattr(layout, "MASK", 0)
         yield
 
 
@@ -118,6 +119,38 @@ def test_no_other_cut_costs_less(lengths, group):
     assert len(packing.groups) == (2 if chosen else 1)
     assert packing.groups[0].width == lengths[0]
     assert packing.groups[-1].width == lengths[chosen]
+
+
+@given(lengths=some_lengths)
+def test_first_rows_of_one_sequence_may_be_a_group(lengths):
+    lengths = np.array(lengths)
+    together = pack(lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "MASK", 1e9)
+        apart = pack(lengths)
+    assert apart.order.tolist() == together.order.tolist()
+    assert apart.starts.tolist() == together.starts.tolist()
+    expected = []
+    for group, rows in zip(together.groups, rows_of(together, lengths), strict=True):
+        alone = next((at for at, row in enumerate(rows) if len(row) > 1), group.rows)
+        if 0 < alone < group.rows:
+            expected += [Group(alone, group.width, 1), group._replace(rows=group.rows - alone)]
+        else:
+            expected.append(group)
+    assert apart.groups == tuple(expected)
+
+
+def test_rows_of_one_sequence_are_a_group_when_that_saves_more_than_it_costs():
+    # 40 rows of 100: the masks of 30 rows cost 300 or 3, a group 29.
+    lengths = np.array([100] * 30 + [50] * 20)
+    for mask, groups in (
+        (0.001, (Group(30, 100, 1), Group(10, 100, 2))),
+        (1e-5, (Group(40, 100, 2),)),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(layout, "MASK", mask)
+            patch.setattr(layout, "SQUARE", 0)
+            assert pack(lengths).groups == groups
 
 
 def test_packing_by_hand():

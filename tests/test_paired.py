@@ -138,7 +138,7 @@ values = st.integers(0, 4).map(lambda fourths: fourths / 4)
 
 
 @given(st.data(), st.integers(1, 3), st.integers(1, 3), st.integers(2, 6), st.booleans())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_exchanged_sides_give_exactly_the_opposite(data, ours, theirs, users, pair_runs):
     theirs = ours if pair_runs else theirs
     first = data.draw(arrays.arrays(float, (ours, users), elements=values))

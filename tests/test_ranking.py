@@ -130,7 +130,7 @@ def test_ranks_by_hand():
     assert unfiltered.top.tolist() == [[1, 4, 7]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_ranks_of_known_scores_equal_a_loop(data):
     num_items = data.draw(st.integers(3, 13))

@@ -36,9 +36,9 @@ class TrainingBatch:
     """A batch with what it is to predict.
 
     Attributes:
-        inputs: the items of each row but its last one.
+        inputs: the items of each sequence but its last one.
         targets: int64 [T], the item that follows each slot's, 0 at padding.
-        users: int64 [B], whose row it is.
+        users: int64 [B], whose sequence it is.
     """
 
     inputs: Batch

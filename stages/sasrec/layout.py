@@ -3,7 +3,7 @@
 Shapes: B sequences, T slots, R rows of a group, W their width.
 
 Padding costs as much as a real position, and most positions of a padded batch are padding. So
-sequences share rows: the slots of a batch are one or two groups of rows [R, W], laid end to end
+sequences share rows: the slots of a batch are a few groups of rows [R, W], laid end to end
 along one axis of T slots, and a row holds as many whole sequences as fit. Every position-wise
 layer works on all T slots at once, attention on the rows of a group (attention.py), behind a mask
 that keeps the sequences of a row apart.
@@ -22,6 +22,7 @@ from torch import Tensor
 # Costs in units of one slot's position-wise work, measured on two cores with D = 50.
 SQUARE = 0.005  # a pair of positions in attention
 GROUP = 150  # the calls that a group takes
+MASK = 0.001  # a pair of positions behind a mask of its own row
 
 
 class Group(NamedTuple):
@@ -99,19 +100,32 @@ class Packing(NamedTuple):
 
 
 def pack(lengths: np.ndarray) -> Packing:
-    """Pack sequences of `lengths` (int64 [B], at least 1) into one or two groups of rows."""
+    """Pack sequences of `lengths` (int64 [B], at least 1) into a few groups of rows."""
     by_length = np.argsort(-lengths, kind="stable")
     falling = lengths[by_length]
     cut = _cheapest_cut(falling)
     groups, order, starts, slot = [], [], [], 0
     for first, last in ((0, cut), (cut, len(falling))):
         if first < last:
-            group, indices, places = _fill_rows(falling[first:last].tolist())
-            order += [first + index for index in indices]
-            starts += [slot + place for place in places]
-            groups.append(group)
-            slot += group.slots
+            rows = _fill_rows(falling[first:last].tolist())
+            width = int(falling[first])
+            for row in rows:
+                order += [first + index for index in row.indices]
+                starts += [slot + place for place in row.places]
+                slot += width
+            groups += _group_rows([len(row.indices) for row in rows], width)
     return Packing(tuple(groups), by_length[order], np.array(starts))
+
+
+def _group_rows(counts: list[int], width: int) -> list[Group]:
+    """Rows with these numbers of sequences, as one group; two, if that saves more than it costs.
+
+    The first rows often hold one long sequence each, and a group of such needs no masks.
+    """
+    alone = next((row for row, count in enumerate(counts) if count > 1), len(counts))
+    if 0 < alone < len(counts) and alone * width**2 * MASK > GROUP:
+        return [Group(alone, width, 1), Group(len(counts) - alone, width, max(counts))]
+    return [Group(len(counts), width, max(counts))]
 
 
 def _cheapest_cut(lengths: np.ndarray) -> int:
@@ -131,24 +145,29 @@ def _cheapest_cut(lengths: np.ndarray) -> int:
     return int(costs.argmin())
 
 
-def _fill_rows(lengths: list[int]) -> tuple[Group, list[int], list[int]]:
+class Row(NamedTuple):
+    """The sequences of one row, by index, and where in the row each begins."""
+
+    indices: list[int]
+    places: list[int]
+
+
+def _fill_rows(lengths: list[int]) -> list[Row]:
     """Put sequences (from long to short) into rows as wide as the longest.
 
     A row takes the longest sequence left that fits, again and again (first-fit decreasing).
-
-    Returns: the group, the indices in the order in which they follow, and where each begins.
     """
     width = lengths[0]
     left, indices = lengths[::-1], list(range(len(lengths)))[::-1]
-    order, starts, rows, most = [], [], 0, 0
+    rows = []
     while left:
-        used, in_row = 0, len(order)
+        row, used = Row([], []), 0
         while fitting := bisect_right(left, width - used):
-            order.append(indices.pop(fitting - 1))
-            starts.append(rows * width + used)
+            row.indices.append(indices.pop(fitting - 1))
+            row.places.append(used)
             used += left.pop(fitting - 1)
-        rows, most = rows + 1, max(most, len(order) - in_row)
-    return Group(rows, width, most), order, starts
+        rows.append(row)
+    return rows
 
 
 def lay_out(lengths: np.ndarray, packing: Packing) -> Layout:

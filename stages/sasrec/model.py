@@ -1,6 +1,6 @@
 """SASRec (Kang & McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018).
 
-Shapes: B sequences, T slots (all positions of a batch, see batches.py), D hidden size, N items.
+Shapes: B sequences, T slots (all positions of a batch, see layout.py), D hidden size, N items.
 
 Item embedding times sqrt(D) plus a learned position, dropout, blocks of self-attention and
 feed-forward, a last layer norm; an item's score is the inner product of the last state with the
@@ -112,7 +112,7 @@ class Block(nn.Module):
         attended = attend(
             query,
             key_value,
-            Projections(self.query, self.key, self.value),
+            self._projections,
             batch.layout,
             num_heads=self.num_heads,
             noise=self._active_noise,
@@ -129,13 +129,13 @@ class Block(nn.Module):
         before, _ = self._attention_norms
         key_value = before(x) if self.variant.key_value == NORMED else x
         attended = attend_last(
-            self.query(query),
-            self.key(key_value),
-            self.value(key_value),
-            batch.layout,
-            num_heads=self.num_heads,
+            query, key_value, self._projections, batch.layout, num_heads=self.num_heads
         )
         return self._after_attention(residual, attended)
+
+    @property
+    def _projections(self) -> Projections:
+        return Projections(self.query, self.key, self.value)
 
     @property
     def _active_noise(self) -> Noise | None:
@@ -214,7 +214,7 @@ class SASRec(nn.Module):
         return self.last_norm(x)
 
     def last_states(self, batch: Batch) -> Tensor:
-        """[B, D]: `forward` at each sequence's latest position, in the rows' order."""
+        """[B, D]: `forward` at each sequence's latest position, in the layout's order."""
         assert not self.training, "last_states is for ranking: call eval() first"
         x = self._embed(batch)
         for block in self.blocks[:-1]:
