@@ -66,7 +66,7 @@ def test_the_better_side_is_named_and_its_means_are_those_of_evaluate(here):
     text = describe(found)
     assert text.startswith("A  plain  seed 1, epoch 5 of 9 kept, 0.25 s an epoch\nB  lifted  seed")
     assert "model.variant: A paper; B official" in text
-    assert "B - A over 0: B (lifted) is better" in text
+    assert "a positive B - A speaks for B (lifted)" in text
     assert "One run a side: the intervals cover the choice of users, not that of the seed" in text
 
 

@@ -16,7 +16,7 @@ def describe(comparison: Comparison) -> str:
     lines += _param_lines(comparison.params)
     lines += [f"Mind: {note}." for note in comparison.notes]
     users = len(a.runs[0].ranks)
-    lines += ["", f"{users:,} users; B - A over 0: B ({b.names}) is better", ""]
+    lines += ["", f"{users:,} users; a positive B - A speaks for B ({b.names})", ""]
     lines += _table(comparison.verdicts)
     lines += ["", *(sentence(verdict) for verdict in comparison.verdicts)]
     if comparison.paired:
