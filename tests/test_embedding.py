@@ -125,8 +125,8 @@ def test_rows_are_added_in_place_only_where_a_gradient_is():
     table = torch.zeros(4, 2, requires_grad=True)
     ids, rows = torch.tensor([3, 1, 3]), torch.tensor([[1.0, 2], [3, 4], [5, 6]])
     total = [[0.0, 0], [6, 8], [0, 0], [12, 16]]
-    assert add_rows(table, ids, rows, scale=2.0).tolist() == total
+    assert add_rows(table, ids, 2.0 * rows).tolist() == total
     assert table.grad is None
     table.grad = torch.ones(4, 2)
-    assert add_rows(table, ids, rows, scale=2.0) is None
+    assert add_rows(table, ids, 2.0 * rows) is None
     assert table.grad.tolist() == [[value + 1 for value in row] for row in total]

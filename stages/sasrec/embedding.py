@@ -41,15 +41,15 @@ def embed(
     return noise.dropout(x) if noise else x
 
 
-def add_rows(embedding: Tensor, ids: Tensor, rows: Tensor, scale: float = 1.0) -> Tensor | None:
+def add_rows(embedding: Tensor, ids: Tensor, rows: Tensor) -> Tensor | None:
     """The gradient of `embedding` where `rows` [.., D] are the gradients of its rows `ids` [..].
 
     Returns: what a backward function returns: None if it was added to `embedding.grad` in place.
     """
     in_place = embedding.is_leaf and embedding.grad is not None
     total = embedding.grad if in_place else torch.zeros_like(embedding)
-    # index_add_ is several times faster than embedding_dense_backward on the CPU.
-    total.index_add_(0, ids, rows, alpha=scale)
+    # Several times faster on the CPU than embedding_dense_backward, or than with an alpha.
+    total.index_add_(0, ids, rows)
     return None if in_place else total
 
 
@@ -68,8 +68,8 @@ class _Embed(torch.autograd.Function):
         items, positions, item_embedding, position_embedding, scale, keep = ctx.saved
         if keep is not None:
             grad = grad * keep
-        of_items = add_rows(item_embedding, items, grad, scale)
         of_positions = None
         if position_embedding is not None:
             of_positions = add_rows(position_embedding, positions, grad)
+        of_items = add_rows(item_embedding, items, grad * scale)
         return None, None, of_items, of_positions, None, None

@@ -57,7 +57,8 @@ class _BinaryCrossEntropy(torch.autograd.Function):
         states, candidates, rows, scores, real = ctx.saved_tensors
         of_scores = scores.sigmoid().mul_(real).mul_(grad)
         of_scores[:, 0].neg_()
-        of_states = torch.bmm(of_scores[:, None], rows)[:, 0]
+        # For the few candidates of a slot several times quicker than a batched product.
+        of_states = (of_scores[:, :, None] * rows).sum(1)
         of_rows = of_scores[:, :, None] * states[:, None]
         of_embedding = add_rows(
             ctx.embedding, candidates.view(-1), of_rows.view(-1, rows.shape[-1])
