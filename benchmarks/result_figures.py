@@ -9,6 +9,7 @@ from result_tables import METRICS, Table
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
+PAPER = {"HR@10": 0.8245, "NDCG@10": 0.5905}  # table III, MovieLens-1M
 LENGTHS = {"official": 200}  # of rows whose names do not say it
 
 
@@ -62,6 +63,24 @@ def draw_lengths(table: Table, folder: Path) -> None:
     axis.grid(alpha=0.3)
     axis.legend()
     figure.savefig(folder / f"{table.name}.png", dpi=100)
+    pyplot.close(figure)
+
+
+def draw_test_curve(folder: Path) -> None:
+    """Test metrics by epoch beside the paper's numbers: test_curve.png."""
+    path = folder / "test_curve.csv"
+    if not path.exists():
+        return
+    curve = pd.read_csv(path)
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4), layout="constrained")
+    for axis, (metric, paper) in zip(axes, PAPER.items(), strict=True):
+        axis.plot(curve["epoch"], curve[f"sampled_{metric}"], label="test, official, seed 1")
+        axis.axhline(paper, color="black", linestyle="--", label=f"paper, {paper}")
+        axis.set(title=f"{metric}, sampled candidates", xlabel="epoch", ylabel=metric)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="lower right")
+    figure.suptitle("MovieLens-1M: test metrics by epoch, without early stopping")
+    figure.savefig(folder / "test_curve.png", dpi=100)
     pyplot.close(figure)
 
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import torch
-from result_figures import draw_lengths, draw_rows
+from result_figures import draw_lengths, draw_rows, draw_test_curve
 from result_pages import fill_page
 from result_tables import Table, collect, load_tables
 from timing import describe_machine
@@ -42,6 +42,7 @@ def main() -> None:
         for name, table in tables.items():
             draw = draw_lengths if name.startswith("length") else draw_rows
             draw(table, DOCS / "results")
+        draw_test_curve(DOCS / "results")
         fill_page(tables, DOCS / "results.md", DOCS / "results")
 
 
