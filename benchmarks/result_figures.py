@@ -16,9 +16,9 @@ LENGTHS = {"official": 200}  # of rows whose names do not say it
 def draw_rows(table: Table, folder: Path) -> None:
     """Every row's mean and interval in each metric, and its runs as dots: TABLE.png."""
     runs, rows = _read(table, folder)
-    if not len(rows):
-        return
     names = [row for row in table.settings if row in set(rows["row"])]
+    if len(names) < 2:
+        return
     figure, axes = pyplot.subplots(1, 4, figsize=(16, 1.6 + 0.45 * len(names)), sharey=True)
     for axis, (protocol, metric) in zip(axes, METRICS, strict=True):
         for place, row in enumerate(names):
