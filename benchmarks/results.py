@@ -49,8 +49,8 @@ def main() -> None:
 def queue(table: Table) -> None:
     """Queue the table's experiments but those that have run or wait already."""
     for experiment in table.experiments():
-        if has_run(experiment.name):
-            print(f"{experiment.name}: has run")
+        if is_there(experiment.name):
+            print(f"{experiment.name}: there already")
             continue
         command = ["dvc", "exp", "run", "--queue", "--name", experiment.name]
         for key, value in experiment.settings.items():
@@ -60,7 +60,7 @@ def queue(table: Table) -> None:
             raise UserError("dvc could not queue it, see above")
 
 
-def has_run(name: str) -> bool:
+def is_there(name: str) -> bool:
     try:
         find_results(name)
     except UserError as reason:
