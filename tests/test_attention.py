@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from toy_attention import SIZE, attended, factors_of, inputs, plain, projections_of
 from toys import LAYOUTS, ROWS, toy_layout
 
-from sasrec import attention
-from sasrec.attention import _blocks, attend
+from sasrec import packed_attention
+from sasrec.attention import attend
 from sasrec.layout import Group, Layout
+from sasrec.packed_attention import _blocks
 
 LENGTHS = [len(row) for row in ROWS]
-NODE = "_PackedAttentionBackward"
+NODE = "PackedAttentionBackward"
 every_head_count = pytest.mark.parametrize("num_heads", [1, 2, 3, 6])
 
 
@@ -40,7 +41,7 @@ def blocks(request, monkeypatch) -> None:
             pairwise(group.width * part // request.param for part in range(request.param + 1))
         )
 
-    monkeypatch.setattr(attention, "_blocks", cut)
+    monkeypatch.setattr(packed_attention, "_blocks", cut)
 
 
 @every_head_count
@@ -90,6 +91,16 @@ def test_a_gradient_may_come_in_any_order_in_memory(layout, num_heads):
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs, **CLOSE)
+
+
+@every_head_count
+def test_the_keys_bias_neither_counts_nor_learns(layout, num_heads):
+    leaves = inputs(layout)
+    result = attended(layout, leaves, num_heads, None)
+    result.sum().backward()
+    assert leaves[5].grad.tolist() == [0.0] * SIZE  # not rounding noise, which Adam would scale up
+    leaves[5] = leaves[5] + 1
+    assert torch.equal(attended(layout, leaves, num_heads, None), result)
 
 
 def test_backward_frees_the_attention_weights():

@@ -13,7 +13,8 @@ from toy_attention import attended, inputs, plain, projections_of
 from toys import LAYOUTS, ROWS, toy_layout
 
 from sasrec import layout as packed
-from sasrec.attention import Projections, _fused_attention, attend, attend_last
+from sasrec.attention import Projections, _fused_attention, attend
+from sasrec.last_attention import attend_last
 from sasrec.layout import Layout, lay_out, pack
 from sasrec.noise import Noise
 

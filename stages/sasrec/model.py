@@ -15,10 +15,11 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from sasrec.attention import Projections, attend, attend_last
+from sasrec.attention import Projections, attend
 from sasrec.batches import Batch
 from sasrec.embedding import embed
 from sasrec.feed_forward import feed_forward
+from sasrec.last_attention import attend_last
 from sasrec.noise import Noise
 from sasrec.params import Section
 

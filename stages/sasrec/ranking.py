@@ -77,16 +77,17 @@ def rank_targets(
         np.empty((count, min(top_k, model.num_items)), np.int64),
     )
     chunk = int(np.clip(MAX_SCORES // (model.num_items + 1), 1, 128))
+    by_length = np.argsort(-lengths, kind="stable")  # users of like histories pack best
     for start in range(0, count, chunk):
         stop = min(start + chunk, count)
-        order, scores, histories = _score(model, reader, targets.users[start:stop])
+        places, scores, histories = _score(model, reader, targets.users, by_length[start:stop])
         _rank_chunk(
             scores,
-            targets=torch.from_numpy(targets.items[start:stop][order]).long(),
-            candidates=torch.from_numpy(targets.candidates[start:stop][order]).long(),
+            targets=torch.from_numpy(targets.items[places]).long(),
+            candidates=torch.from_numpy(targets.candidates[places]).long(),
             seen=histories if filter_seen else None,
             into=ranks,
-            places=start + order,
+            places=places,
         )
         if progress:
             progress(stop)
@@ -111,15 +112,18 @@ def rank_among(target_scores: Tensor, scores: Tensor) -> Tensor:
 
 
 def _score(
-    model: SASRec, reader: SequenceReader, users: np.ndarray
+    model: SASRec, reader: SequenceReader, users: np.ndarray, places: np.ndarray
 ) -> tuple[np.ndarray, Tensor, list[np.ndarray]]:
-    """Scores [B, N + 1] of all items (column 0 is padding) in the order users[order]."""
-    batch, rows = reader.histories(users)
-    order = np.searchsorted(users, rows.cpu().numpy())
+    """Scores [B, N + 1] of all items (column 0 is padding) for users[places], in another order.
+
+    Returns: the places in the order of the scores, the scores, and the users' histories.
+    """
+    batch, rows = reader.histories(users[places])
+    places = np.searchsorted(users, rows.cpu().numpy())  # `users` ascend
     scores = model.last_states(batch) @ model.scoring_embedding.T
     if not all(torch.isfinite(extreme) for extreme in scores.aminmax()):  # NaN goes through
         raise UserError("the model's scores hold NaN or infinite values: training diverged")
-    return order, scores, [reader.sequences.of(user) for user in users[order]]
+    return places, scores, [reader.sequences.of(user) for user in users[places]]
 
 
 def _rank_chunk(
