@@ -15,7 +15,8 @@ from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model
 from sasrec.devices import choose_device
 from sasrec.errors import UserError
-from sasrec.evaluation import TOP_K, EvaluateParams, evaluate
+from sasrec.evaluate_params import EvaluateParams
+from sasrec.evaluation import TOP_K, evaluate
 from sasrec.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.files import new_folder, read_csv, read_json, write_csv, write_json
 from sasrec.memory import keep_freed_memory

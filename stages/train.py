@@ -13,6 +13,7 @@ from pathlib import Path
 from sasrec.checkpoint import save_model
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
+from sasrec.evaluate_params import EvaluateParams
 from sasrec.files import new_folder, read_json, write_csv, write_json
 from sasrec.fitting import fit
 from sasrec.hyperparameters import ModelParams
@@ -35,6 +36,7 @@ MODEL = Path("data/model")
 def main() -> None:
     model_params = load_params("model", ModelParams)
     params = load_params("train", TrainParams)
+    load_params("evaluate", EvaluateParams)  # a mistake in it would show only after training
     device = choose_device(params.device)
     dataset = read_json(TRAIN / "dataset.json")
     config = model_params.resolve(dataset["name"])

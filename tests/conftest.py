@@ -3,9 +3,37 @@
 Property tests have no deadline: on a busy machine a first example may take a second.
 """
 
+import shutil
+
+import pytest
 import torch
 from hypothesis import settings
+from toy_stages import run, set_params, write_interactions
 
 torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory):
+    """A folder in which split, train and evaluate have run as scripts; and what they printed."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    write_interactions(folder / "data" / "interactions")
+    set_params(folder)
+    printed = {}
+    for stage in ("split", "train", "evaluate"):
+        finished = run(folder, stage)
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr == ""
+        printed[stage] = finished.stdout
+    return folder, printed
+
+
+@pytest.fixture
+def folder(pipeline, tmp_path, monkeypatch):
+    """A copy of that folder to spoil, as the working directory."""
+    copy = tmp_path / "copy"
+    shutil.copytree(pipeline[0], copy)
+    monkeypatch.chdir(copy)
+    return copy

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from sasrec.errors import UserError
-from sasrec.evaluation import EvaluateParams, _top_lists, evaluate
+from sasrec.evaluate_params import EvaluateParams
+from sasrec.evaluation import _top_lists, evaluate
 from sasrec.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.params import load_params
 from sasrec.ranking import Ranks

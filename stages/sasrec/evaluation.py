@@ -5,37 +5,19 @@ Shapes: E users with a target, K sampled candidates.
 
 import itertools
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
 
+from sasrec.evaluate_params import EvaluateParams
 from sasrec.metrics import bootstrap_intervals, metric_values, summarise
-from sasrec.params import Section
 from sasrec.ranking import Ranks
 from sasrec.sequences import Sequences
 from sasrec.targets import Targets
 
 TOP_K = 10  # the list whose coverage and popularity are reported
 LENGTH_EDGES = (1, 5, 10, 20, 50, 100, 200, 500)
-
-
-class EvaluateParams(Section):
-    """The params section `evaluate`."""
-
-    ks: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
-    filter_seen: bool
-    bootstrap_samples: int = Field(ge=100)
-    seed: int = Field(ge=0)
-    device: Literal["auto", "cpu", "cuda", "mps"]
-
-    @field_validator("ks")
-    @classmethod
-    def _rising(cls, ks: list[int]) -> list[int]:
-        if ks != sorted(set(ks)):
-            raise ValueError("expected rising cut-offs without repeats, such as [1, 5, 10, 20]")
-        return ks
 
 
 @dataclass(frozen=True)
