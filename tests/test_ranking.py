@@ -203,6 +203,19 @@ def test_a_chunk_holds_at_least_one_user(monkeypatch):
     assert done == [1, 2, 3]
 
 
+def test_the_number_of_threads_changes_no_byte(monkeypatch):
+    sequences, targets = random_case(seed=11)
+    monkeypatch.setattr(ranking, "MAX_SCORES", 2 * (NUM_ITEMS + 1))
+    before, results = torch.get_num_threads(), []
+    for threads in (1, 4):
+        torch.set_num_threads(threads)
+        results.append(rank(random_model(2), sequences, targets, top_k=5))
+    torch.set_num_threads(before)
+    for name in ("sampled", "full", "top", "losses"):
+        one, four = (getattr(result, name).tobytes() for result in results)
+        assert one == four
+
+
 def test_dense_and_grouped_batches_rank_alike():
     sequences, targets = random_case(seed=13)
     model = random_model(4)
