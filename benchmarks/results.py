@@ -21,7 +21,7 @@ from result_tables import Table, collect, load_tables
 from timing import describe_machine
 
 from sasrec.errors import UserError
-from sasrec.results import find_results
+from sasrec.results import find_results, queue_state
 from sasrec.stage import run_main
 
 DOCS = Path("docs")
@@ -63,8 +63,8 @@ def queue(table: Table) -> None:
 def is_there(name: str) -> bool:
     try:
         find_results(name)
-    except UserError as reason:
-        return "queue" in str(reason) or "running" in str(reason)
+    except UserError:
+        return queue_state(name) in ("Running", "Queued")
     return True
 
 

@@ -64,7 +64,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Branch main with seed 1, experiments `second` (seed 2) and `waiting` (queued)."""
+    """Branch main with seed 1, experiments `second` (seed 2) and `waiting` (queued) before it."""
     folder = tmp_path_factory.mktemp("revisions") / "repository"
     folder.mkdir()
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -85,6 +85,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "exp run --quiet --queue -S train.seed=1 --name waiting",
     )
     git(folder, "checkout", "--quiet", "--", ".")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "another baseline")
     return folder
 
 
@@ -149,8 +150,8 @@ def test_what_is_no_finished_run_is_explained(here):
             f"{name}: no such folder, experiment, branch or commit: "
             "`dvc exp show` lists the experiments"
         )
-    assert message_of("HEAD~1") == (
-        "HEAD~1: there is no data/evaluation/ranks.csv: `dvc repro` makes it"
+    assert message_of("HEAD~2") == (
+        "HEAD~2: there is no data/evaluation/ranks.csv: `dvc repro` makes it"
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvc.api import DVCFileSystem, exp_show
+from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
@@ -15,6 +15,12 @@ from sasrec.errors import UserError
 
 RANKS = "data/evaluation/ranks.csv"
 WORKSPACE = "workspace"
+# What DVC's queue says of an experiment that is no revision yet.
+UNFINISHED = {
+    "Running": "this experiment is still running: see `dvc queue status`",
+    "Queued": "this experiment waits in the queue: `dvc queue start` runs it",
+    "Failed": "this experiment failed: `dvc queue logs NAME` shows why",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,14 @@ def find_results(name: str) -> Results:
     return Results(name, commit, lambda path: _read_revision(files, name, path))
 
 
+def queue_state(name: str) -> str | None:
+    """`Running`, `Queued` or `Failed`, of an experiment in DVC's queue; None if none of these."""
+    with Repo(Repo.find_root(".")) as repo:
+        entries = repo.experiments.celery_queue.status()
+    states = {entry["status"] for entry in entries if entry["name"] == name}
+    return next((state for state in UNFINISHED if state in states), None)
+
+
 def _read_file(found: Path, path: str) -> bytes | None:
     places = [found / path]
     if path == RANKS:
@@ -75,19 +89,13 @@ def _resolve(name: str) -> str:
 
 
 def _why_unknown(name: str) -> str:
-    """An experiment that has not run, or that failed, is no revision, but DVC lists it."""
+    """An experiment that has not run, or that failed, is no revision, but DVC's queue lists it."""
     try:
-        rows = exp_show(repo=".")
+        state = queue_state(name)
     except (DvcException, SCMError):
         return "no such folder, and no experiment: this is no git repository with a commit"
-    match [row["State"] for row in rows if row["Experiment"] == name]:
-        case ["Queued"]:
-            return "this experiment waits in the queue: `dvc queue start` runs it"
-        case ["Running"]:
-            return "this experiment is still running: see `dvc queue status`"
-        case ["Failed"]:
-            return f"this experiment failed: `dvc queue logs {name}` shows why"
-    return "no such folder, experiment, branch or commit: `dvc exp show` lists the experiments"
+    unknown = "no such folder, experiment, branch or commit: `dvc exp show` lists the experiments"
+    return UNFINISHED.get(state, unknown).replace("NAME", name)
 
 
 def _read_revision(files: DVCFileSystem, name: str, path: str) -> bytes | None:
