@@ -82,10 +82,10 @@ def _difference(line: pd.Series) -> str:
 
 
 def _commands(table: Table) -> str:
-    """What runs each row, and the seeds of all, one experiment after the other."""
-    seeds = ",".join(map(str, table.seeds))
+    """What runs each row, all its seeds."""
     lines = []
-    for settings in table.settings.values():
+    for row, settings in table.settings.items():
+        seeds = ",".join(map(str, table.seeds[row]))
         words = ["dvc", "exp", "run", "--queue"]
         for key, value in _changes(settings, seeds).items():
             words += ["-S", f"{key}={value}"]

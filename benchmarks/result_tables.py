@@ -49,13 +49,14 @@ class Table:
 
     Attributes:
         settings: of each row by name, without the seed.
+        seeds: of each row by name.
         baseline: the row that the others are tested against.
         paper: the NDCG@10 that the paper has for each row, or empty.
     """
 
     name: str
     dataset: str
-    seeds: tuple[int, ...]
+    seeds: dict[str, tuple[int, ...]]
     baseline: str
     settings: dict[str, dict[str, Any]]
     paper: dict[str, float]
@@ -68,7 +69,7 @@ class Table:
             )
             for name, settings in self.settings.items()
             if row in (None, name)
-            for seed in self.seeds
+            for seed in self.seeds[name]
         ]
 
 
@@ -79,7 +80,8 @@ def load_tables(path: Path) -> dict[str, Table]:
         name: Table(
             name=name,
             dataset=table["dataset"],
-            seeds=tuple(table["seeds"]),
+            seeds={row: tuple(table["seeds"]) for row in table["rows"]}
+            | {table["baseline"]: tuple(table.get("baseline_seeds", table["seeds"]))},
             baseline=table["baseline"],
             settings={row: datasets[table["dataset"]] | rows[row] for row in table["rows"]},
             paper=dict(zip(table["rows"], table.get("paper", ()), strict=False)),
@@ -169,7 +171,7 @@ def _test(table: Table, row: str, baseline: Side, side: Side) -> list[dict[str, 
             "high": round(verdict.difference.high, 6),
             "p": round(verdict.difference.p_value, 6),
             "p_holm": round(verdict.adjusted_p, 6),
-            "shown": verdict.better is not None,
+            "shown": verdict.better is not None and verdict.difference.covers_seeds,
         }
         for verdict in comparison.verdicts
     ]

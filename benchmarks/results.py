@@ -1,7 +1,7 @@
 """The tables of docs/results.md: queue their experiments, collect and write what came out.
 
     python benchmarks/results.py queue variants-ml-1m   # what is not there yet
-    dvc queue start --jobs 2                            # runs the queue; `dvc queue status`
+    OMP_NUM_THREADS=1 dvc queue start --jobs 2          # runs the queue; `dvc queue status`
     python benchmarks/results.py write                  # docs/results.md and docs/results/
 
 Tables and rows are in results.yaml beside this script. `write` takes up every row of which all

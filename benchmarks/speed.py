@@ -107,11 +107,11 @@ def report_peer(ours: Timing, theirs: list[float]) -> None:
 def epoch_operations(lengths: np.ndarray, size: int, blocks: int) -> float:
     """Multiplications and additions that the formulas need, backward twice the forward.
 
-    Five D x D layers a block and position, attention over each pair that the causal mask leaves,
-    and the scores of target and negative.
+    Four D x D layers a block and position (with one head keys need none of their own), attention
+    over each pair that the causal mask leaves, and the scores of target and negative.
     """
     pairs = (lengths * (lengths + 1) / 2).sum()
-    forward = blocks * (5 * 2 * size**2 * lengths.sum() + 4 * size * pairs)
+    forward = blocks * (4 * 2 * size**2 * lengths.sum() + 4 * size * pairs)
     return 3 * (forward + 4 * size * lengths.sum())
 
 

@@ -19,7 +19,7 @@ from sasrec.training import TrainParams
 
 @dataclass(frozen=True)
 class Workload:
-    """A dataset (histories without the last two items) and the paper's settings for it."""
+    """A dataset (all interactions) and the paper's settings for it."""
 
     name: str
     whole: Sequences

@@ -3,8 +3,9 @@
     python stages/recommend.py --user 42
     python stages/recommend.py --items 50,181,174 -k 5
 
-Ids are those of the source (raw ids). A user's history is everything but the test target; items
-of the history are not recommended. Reads data/model/, data/interactions/, data/split/test/.
+Ids are those of the source (raw ids). A user's history is what lies before the test target, or
+before the cut by time; items of the history are not recommended. Reads data/model/,
+data/interactions/, data/split/test/.
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch

@@ -3,7 +3,8 @@
 Reads   data/interactions/, section `split` of params.yaml
 Writes  data/split/train/   offsets.npy, items.npy (the training sequences), dataset.json
         data/split/valid/   target_users.npy, target_items.npy, candidates.npy
-        data/split/test/    the same, and offsets.npy, items.npy (each user's history)
+        data/split/test/    the same, and offsets.npy, items.npy (each user's history),
+                            dataset.json
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Train SASRec and keep the epoch that is best on validation.
 
-Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml
+Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml;
+        checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
         metrics/train.json   best epoch, its validation metrics, speed

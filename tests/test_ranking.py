@@ -286,6 +286,7 @@ def test_scores_that_are_not_finite_are_refused(wrong):
     model = model_with_scores([1.0, wrong, 2.0])
     with pytest.raises(UserError, match="NaN or infinite"):
         rank(model, toy_sequences([[1]]), targets_of([3], [[1]]))
+    assert model.training
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -25,6 +25,12 @@ def test_the_best_items_outside_the_history_come_first() -> None:
     assert recommend(model, history, 100)[0] == expected
 
 
+def test_an_empty_history_is_refused() -> None:
+    model = toy_model(toy_config())
+    with pytest.raises(UserError, match="no interaction of this user lies before the test cut"):
+        recommend(model, [], 3)
+
+
 def test_raw_ids(tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     path.write_text("id,raw_id,title\n1,007,Goldfinger\n2,NA,Namibia\n")

@@ -90,7 +90,14 @@ def folder(tmp_path) -> Path:
 
 def test_a_table_by_hand(folder):
     settings = {"one": {"model.variant": "paper"}, "two": {"model.num_blocks": 0}}
-    table = Table("small", "tiny", (7, 8), "one", settings, {"one": 0.5905, "two": 0.483})
+    table = Table(
+        "small",
+        "tiny",
+        {"one": (7, 8), "two": (7,)},
+        "one",
+        settings,
+        {"one": 0.5905, "two": 0.483},
+    )
     page = folder / "page.md"
     page.write_text("before\n<!-- small -->\nold\n<!-- end -->\nafter\n")
     fill_page({"small": table}, page, folder)
@@ -105,7 +112,7 @@ def test_a_table_by_hand(folder):
         "",
         "```bash",
         "dvc exp run --queue -S model.variant=paper -S train.seed=7,8",
-        "dvc exp run --queue -S model.num_blocks=0 -S train.seed=7,8",
+        "dvc exp run --queue -S model.num_blocks=0 -S train.seed=7",
         "```",
         "<!-- end -->",
         "after",

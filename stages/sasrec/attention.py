@@ -8,7 +8,7 @@ holds several sequences side by side (see layout.py). The formula (paper, equati
     A = dropout(softmax(Q K^T / sqrt(d) + mask)) V
 
 for each row and head, where the mask hides later positions and other sequences. `attend` computes
-it by packed_attention.py on the CPU, and by torch's fused kernel elsewhere.
+it by packed_attention.py where gradients.py says so, and by torch's fused kernel elsewhere.
 """
 
 from typing import NamedTuple

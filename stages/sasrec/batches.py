@@ -3,8 +3,9 @@
 Shapes: B sequences of a batch, T slots (see layout.py).
 
 Sorting users into batches by length would make packing easier and learning worse: a mean over a
-batch of short histories gives each of their items many times the weight. So that is never done;
-how the sequences of a batch are laid out changes nothing that is learnt.
+batch of short histories gives each of their items many times the weight. So training never does
+that (ranking does, where nothing is learnt); how the sequences of a batch are laid out changes
+nothing that is learnt.
 """
 
 from dataclasses import dataclass

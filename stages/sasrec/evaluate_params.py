@@ -1,4 +1,4 @@
-"""The params section `evaluate`; train checks it too, so that no mistake waits for its end."""
+"""The params section `evaluate`; train checks it too, so that no wrong value waits for its end."""
 
 from typing import Annotated, Literal
 

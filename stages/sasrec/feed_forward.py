@@ -6,7 +6,8 @@ Equation 6 of the paper, with dropout twice, as the authors' code (modules.py, f
 
     g(x) = dropout(dropout(relu(x W1 + b1)) W2 + b2)
 
-`feed_forward` computes it by `_FeedForward` where it trains on the CPU, and as it stands elsewhere.
+`feed_forward` computes it by `_FeedForward` where it trains with dropout and gradients.py says so,
+and as it stands elsewhere.
 """
 
 import torch

@@ -19,8 +19,9 @@ from sasrec.errors import UserError
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` when the block ends well.
 
-    When the block raises, or the process is killed in it, `path` is as it was. A leftover of a
-    killed process is removed by the next one.
+    When the block raises, or the process is killed in it, `path` is as it was; a process killed
+    between the removal of the old folder and the rename leaves none. What a killed process leaves
+    under the temporary name is removed by the next one.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     _remove(temporary)

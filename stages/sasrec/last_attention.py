@@ -1,6 +1,7 @@
 """Attention of each sequence's latest position: all that ranking needs of a model's last block.
 
-Shapes: B sequences, T slots, D hidden size, H heads; a group's R rows of width W.
+Shapes: B sequences, T slots, D hidden size, H heads; a group's R rows of width W,
+of at most M sequences each.
 """
 
 import math

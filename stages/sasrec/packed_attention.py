@@ -60,7 +60,8 @@ class PackedAttention(torch.autograd.Function):
                     torch.bmm(dropped, v, out=out)
                 else:
                     out[:, start:stop] = torch.bmm(dropped, _part(v, 0, stop))
-                saved.append(Weights(weights, keep, dropped))
+                if not torch.is_inference_mode_enabled():
+                    saved.append(Weights(weights, keep, dropped))
             _join_(output[span], out, group, num_heads)
         ctx.settings = (layout, num_heads)
         ctx.weights = saved
@@ -103,8 +104,8 @@ def _query_projection(
 ) -> tuple[Tensor, Tensor]:
     """The weight [D, D] and bias [D] that make queries, scaled by 1 / sqrt(d), of inputs.
 
-    With one head the keys' weights are taken in: (x W_q) (c W_k) is (x W_q W_k^T) c, so that the
-    context itself serves as keys.
+    With one head the keys' weights are taken in: (x W_q + b_q) (c W_k)^T, with W_q and W_k applied
+    from the right, is (x W_q W_k^T + b_q W_k^T) c^T, so that the context itself serves as keys.
     """
     scale = math.sqrt(num_heads / len(b_q))
     if num_heads == 1:

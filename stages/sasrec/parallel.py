@@ -17,8 +17,10 @@ Result = TypeVar("Result")
 def map_in_threads(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
     """`work` of each part, in order, by as many threads as torch uses on the CPU.
 
-    Each piece computes in one thread, so that results do not depend on their number. The first
-    error ends it all, once the pieces under way are done.
+    Each piece computes in one thread, so that results do not depend on their number; so does the
+    caller until the iterator is exhausted or closed. The first error in the order of the parts is
+    raised once the pieces under way are done, and the rest is not begun. Modes that torch keeps by
+    thread (inference, autocast) are for `work` to enter.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # what new threads take over
@@ -26,5 +28,7 @@ def map_in_threads(work: Callable[[Part], Result], parts: Iterable[Part]) -> Ite
     try:
         yield from pool.map(work, parts)
     finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+        try:
+            pool.shutdown(cancel_futures=True)
+        finally:
+            torch.set_num_threads(threads)

@@ -8,6 +8,7 @@ perfect result. Scores are computed for a chunk of users and all items at once, 
 shrinks as the catalogue grows, so memory stays bounded. On the CPU every thread has its own chunk.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from sasrec.model import SASRec
 from sasrec.parallel import map_in_threads
 from sasrec.targets import Targets
 
-# Scores held at once by a thread: 2^24 floats are 64 MiB.
+# Scores of a chunk; each thread has one, and twice that at its peak: 2^24 floats are 64 MiB.
 MAX_SCORES = 1 << 24
 
 
@@ -32,11 +33,11 @@ class Ranks:
 
     Attributes:
         sampled: among the target's candidates and the target.
-        full: among all items but those of the user's history, and the target.
+        full: among all items, or all but those of the user's history, and the target.
         losses: the target's cross-entropy, as in training: -log sigmoid(s) of the target and the
             mean of -log(1 - sigmoid(s)) over its candidates.
-        top: int64 [E, top_k], the best items of `full` (without the history), best first; 0
-            where a user leaves fewer.
+        top: int64 [E, min(top_k, N)], the best of the items that `full` ranks, best first; 0
+            where there are fewer.
     """
 
     sampled: np.ndarray
@@ -60,6 +61,7 @@ def rank_targets(
         reader: the histories.
         filter_seen: keep the items of the user's history out of the full ranking (never the
             target itself, which may be in it).
+        top_k: how many of the best items to keep a user.
         progress: called with the number of users done after each chunk.
 
     Raises:
@@ -69,8 +71,6 @@ def rank_targets(
     if (lengths == 0).any():
         user = targets.users[lengths.argmin()]
         raise UserError(f"user {user} has a target but no history to rank it after")
-    was_training = model.training
-    model.eval()
     count = len(targets.users)
     ranks = Ranks(
         *(np.empty(count) for _ in range(3)),
@@ -94,12 +94,14 @@ def rank_targets(
         return len(chunk)
 
     in_order = map_in_threads if reader.device.type == "cpu" else map
-    done = 0
-    for number in in_order(rank, chunks):
-        done += number
-        if progress:
-            progress(done)
-    model.train(was_training)
+    was_training = model.training
+    model.eval()
+    try:
+        for done in itertools.accumulate(in_order(rank, chunks)):
+            if progress:
+                progress(done)
+    finally:
+        model.train(was_training)
     return ranks
 
 

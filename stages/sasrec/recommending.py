@@ -60,7 +60,14 @@ def recommend(model: SASRec, history: list[int], k: int) -> tuple[list[int], lis
     than `k` where the catalogue ends. Works for any history, also of a user not trained on.
 
     Returns: item ids and their scores.
+
+    Raises:
+        UserError: the history is empty.
     """
+    if not history:
+        raise UserError(
+            "no interaction of this user lies before the test cut: name items by --items instead"
+        )
     recent = history[-model.config.max_length :]
     layout = lay_out_dense(torch.tensor([len(recent)]), len(recent))
     state = model.last_states(Batch(torch.tensor(recent), layout))  # [1, D]

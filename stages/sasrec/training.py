@@ -1,7 +1,7 @@
 """One epoch of training: random batches, new negatives, Adam.
 
-The same seed gives the same bytes on one machine: every epoch starts its own generators from
-(seed, epoch), so nothing depends on what ran before.
+The same seed and number of threads give the same bytes on one CPU: every epoch starts its own
+generators from (seed, epoch), so nothing depends on what ran before.
 """
 
 import time
