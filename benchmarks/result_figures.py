@@ -8,6 +8,7 @@ from result_tables import METRICS, Table
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 
 PAPER = {"HR@10": 0.8245, "NDCG@10": 0.5905}  # table III, MovieLens-1M
 LENGTHS = {"official": 200}  # of rows whose names do not say it
@@ -30,16 +31,32 @@ def draw_rows(table: Table, folder: Path) -> None:
             experiments = [experiment.name for experiment in table.experiments(row)]
             dots = runs[runs["experiment"].isin(experiments)][f"{protocol}_{metric}"]
             axis.plot(dots, [place] * len(dots), "o", color="tab:blue", markersize=5, alpha=0.7)
+        _mark_paper(axis, table, names, protocol, metric)
         axis.set_title(f"{metric}, {_protocol(protocol)}")
         axis.grid(axis="x", alpha=0.3)
+        axis.locator_params(axis="x", nbins=5)
     axes[0].set_yticks(range(len(names)), names)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(names) - 0.5, -0.5)  # the first row on top
     figure.suptitle(
         f"{table.name}: each seed (dot), their mean (line), its 95% interval over users (grey)"
     )
     figure.tight_layout()
     figure.savefig(folder / f"{table.name}.png", dpi=100)
     pyplot.close(figure)
+
+
+def _mark_paper(axis: Axes, table: Table, names: list[str], protocol: str, metric: str) -> None:
+    """What the paper has for each row, or for the model as a whole."""
+    if protocol == "full" or table.dataset != "ml-1m":
+        return
+    if not table.paper:
+        axis.axvline(PAPER[metric], color="tab:red", linestyle="--", label="paper, table III")
+        axis.legend(loc="lower right", fontsize=8)
+    elif metric == "NDCG@10":
+        places = [place for place, row in enumerate(names) if row in table.paper]
+        values = [table.paper[names[place]] for place in places]
+        axis.plot(values, places, "D", color="tab:red", markersize=5, label="paper, table IV")
+        axis.legend(fontsize=8)
 
 
 def draw_lengths(table: Table, folder: Path) -> None:
