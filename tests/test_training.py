@@ -137,6 +137,20 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     assert other["model.safetensors"] != first["model.safetensors"]
 
 
+def test_two_threads_give_the_same_bytes_each_time():
+    histories = np.random.default_rng(1).integers(1, 200, (32, 101))  # enough for both threads
+    before, weights = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    for _ in range(2):
+        config = {"hidden_size": 48, "max_length": 100, "dropout": 0.2}
+        trainer = trainer_of(toy_sequences(histories), num_items=400, config=config, batch_size=32)
+        trainer.run_epoch(1)
+        weights.append(trainer.model.state_dict())
+    torch.set_num_threads(before)
+    for name, weight in weights[0].items():
+        assert torch.equal(weight, weights[1][name]), name
+
+
 def test_a_seed_is_more_than_the_initial_weights():
     losses = {trainer_of(seed=seed, model_seed=1).run_epoch(1).loss for seed in (1, 2, 3)}
     assert len(losses) == 3
