@@ -59,6 +59,21 @@ def test_the_page_is_what_the_data_say(tmp_path):
     assert page.read_text("utf-8") == (ROOT / "docs/results.md").read_text("utf-8")
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_the_short_tables_show_the_same_numbers(page):
+    rows = pd.read_csv(ROOT / "docs/results/rows.csv").set_index("table").loc["variants-ml-1m"]
+    lines = (ROOT / page).read_text("utf-8").splitlines()
+    shown = [
+        line for line in lines if re.match(r"\| (here, )?`\w+`.* \| 0\.\d{4} ± 0\.\d{4} \|", line)
+    ]
+    assert len(shown) >= 2
+    for line in shown:
+        name = re.search(r"`(\w+)`", line)[1]
+        found = rows[rows["row"] == name].set_index(["protocol", "metric"])
+        cells = [f"{found.loc[key, 'mean']:.4f} ± {found.loc[key, 'sd']:.4f}" for key in METRICS]
+        assert [cell.strip() for cell in line.split("|")[2:6]] == cells
+
+
 def test_every_link_of_the_page_leads_somewhere():
     text = (ROOT / "docs/results.md").read_text("utf-8")
     links = re.findall(r"\]\(([^)#]+)\)", text)
