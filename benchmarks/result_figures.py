@@ -56,7 +56,7 @@ def _mark_paper(axis: Axes, table: Table, names: list[str], protocol: str, metri
         places = [place for place, row in enumerate(names) if row in table.paper]
         values = [table.paper[names[place]] for place in places]
         axis.plot(values, places, "D", color="tab:red", markersize=5, label="paper, table IV")
-        axis.legend(fontsize=8)
+        axis.legend(loc="upper left", fontsize=8)
 
 
 def draw_lengths(table: Table, folder: Path) -> None:
