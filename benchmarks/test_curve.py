@@ -1,6 +1,6 @@
 """Test metrics by epoch: what would come of choosing the epoch on test instead of validation.
 
-    python benchmarks/test_curve.py --epochs 250 --csv docs/results/test_curve.csv
+    python benchmarks/test_curve.py --epochs 255 --csv docs/results/test_curve.csv
 
 Trains on data/split/ with params.yaml and no early stopping, and ranks the test targets every
 five epochs. The authors' code evaluates every 20 of 201 epochs, with new candidates each time
