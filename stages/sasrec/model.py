@@ -207,6 +207,12 @@ class SASRec(nn.Module):
         """[N + 1, D]: what states are multiplied with; the input's embedding unless untied."""
         return (self.output_embedding or self.item_embedding).weight
 
+    @property
+    def item_tables(self) -> list[nn.Parameter]:
+        """The embeddings by item, each [N + 1, D]: one, or two where the output has its own."""
+        tables = [self.item_embedding, self.output_embedding]
+        return [table.weight for table in tables if table is not None]
+
     def forward(self, batch: Batch) -> Tensor:
         """States [T, D]: what is known after each slot's item; arbitrary at padding."""
         x = self._embed(batch)

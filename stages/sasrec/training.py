@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from sasrec.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
+from sasrec.deferred_adam import DeferredAdam
 from sasrec.distributed import World
 from sasrec.errors import UserError
 from sasrec.flat_parameters import flatten_parameters
@@ -29,6 +30,9 @@ from sasrec.unseen import unseen_items
 PREPARED_AT_ONCE = 32
 # Up to so many interactions the negatives of all users are prepared at once: 8 bytes each.
 SAMPLED_AT_ONCE = 1 << 22
+# From so many items on, for each that a step reads, rows of embeddings wait for being read.
+DEFERRED_FROM = 24
+BETAS = (0.9, 0.98)  # Adam's; the authors' (model.py)
 
 
 class TrainParams(Section):
@@ -55,11 +59,13 @@ class Step(NamedTuple):
         positions: of the whole batch, over all processes.
         batch: this process's share; None where it has none.
         negatives: int64 [T, K].
+        items: int64, each item that the step reads, once; None where that is not asked.
     """
 
     positions: int
     batch: TrainingBatch | None
     negatives: Tensor | None
+    items: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,14 @@ class Trainer:
         self.users = np.flatnonzero(sequences.lengths >= 2)  # a position needs a next item
         dense = params.compile or device.type != "cpu"
         self.reader = SequenceReader(sequences, model.config.max_length, device, dense=dense)
-        self._weights = flatten_parameters(self.model.parameters())
+        tables = self.model.item_tables if self._defers(dense) else []
+        self._deferred = [
+            DeferredAdam(table, learning_rate=params.learning_rate, betas=BETAS) for table in tables
+        ]
+        others = [weight for weight in self.model.parameters() if id(weight) not in map(id, tables)]
+        self._weights = flatten_parameters(others)
         self.optimizer = torch.optim.Adam(
-            [self._weights], lr=params.learning_rate, betas=(0.9, 0.98), fused=True
+            [self._weights], lr=params.learning_rate, betas=BETAS, fused=True
         )
         self._forward = _compiled(model, device) if params.compile else model
         # All users' unseen items are found at the start where they are few or wanted on a GPU;
@@ -122,6 +133,8 @@ class Trainer:
             part = batches[start : start + PREPARED_AT_ONCE]
             for step in [self._prepare(users, generator) for users in part]:
                 total += self._learn(step)
+        for adam in self._deferred:
+            adam.catch_up()
         loss = self.world.add_up(total).item()
         interactions = int(self._positions(self.users).sum())
         if not np.isfinite(loss):
@@ -150,14 +163,23 @@ class Trainer:
         if not len(share):  # a last batch of fewer users than processes
             return Step(positions, None, None)
         batch = self.reader.training_batch(share)
-        return Step(positions, batch, self._draw_negatives(batch, generator))
+        negatives = self._draw_negatives(batch, generator)
+        items = None
+        if self._deferred:
+            read = (batch.inputs.items, batch.targets, negatives.view(-1))
+            items = torch.unique(torch.cat(read))
+        return Step(positions, batch, negatives, items)
 
     def _learn(self, step: Step) -> Tensor:
         """One step of the optimizer; returns the sum of losses, without waiting for it."""
+        for adam in self._deferred:
+            adam.read(step.items)
         total = self._add_gradients(step)
         self.world.add_up(self._weights.grad)
         self.optimizer.step()
         self._weights.grad.zero_()
+        for adam in self._deferred:
+            adam.step()
         return total
 
     def _add_gradients(self, step: Step) -> Tensor:
@@ -180,6 +202,17 @@ class Trainer:
     def _sampler_for(self, users: np.ndarray) -> NegativeSampler:
         unseen = unseen_items(self.sequences, users, self.model.num_items)
         return NegativeSampler.build(unseen, self.device)
+
+    def _defers(self, dense: bool) -> bool:
+        """Whether a step reads so few items that most rows of their embeddings should wait.
+
+        Several processes read other items than one another, and fixed shapes have no such set.
+        """
+        if dense or self.world.size > 1:
+            return False
+        slots = int(self._positions(self.users).sum()) * self.params.batch_size / len(self.users)
+        read = slots * (2 + self.params.num_negatives)  # inputs, targets, negatives
+        return self.model.num_items >= DEFERRED_FROM * read
 
     def _positions(self, users: np.ndarray) -> np.ndarray:
         """How many positions each of `users` is learnt from."""
