@@ -37,3 +37,10 @@ def folder(pipeline, tmp_path, monkeypatch):
     shutil.copytree(pipeline[0], copy)
     monkeypatch.chdir(copy)
     return copy
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

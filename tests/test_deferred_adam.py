@@ -72,7 +72,7 @@ def test_thousands_of_steps_in_single_precision():
 @pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-7, 1e-8, 1e-9, 1e-11])
 @pytest.mark.parametrize(("before", "bound"), [(0, 0.25), (150, 0.02), (2000, 0.012)])
 def test_gradients_as_small_as_epsilon(size, before, bound):
-    """The way that is left after one gradient is right to a hundredth or so, once Adam's corrections are over."""
+    """The way that is left after one gradient is right to about a hundredth in the long run."""
     deferred, dense, _ = pair(2, seed=1)
     ids = torch.tensor([0])
     for _ in range(before):

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from sasrec.interaction_graph import InteractionGraph
+
+Edge = tuple[int, int]
+
 
 def renamed(
     edges: np.ndarray, rng: np.random.Generator
@@ -23,3 +27,17 @@ def random_edges(seed: int, num_users: int = 61, num_items: int = 43) -> np.ndar
     ]
     sequences[0] = rng.permutation(num_items)
     return np.array([(user, item) for user, items in enumerate(sequences) for item in items])
+
+
+def graph_of(edges: list[Edge] | np.ndarray) -> InteractionGraph:
+    edges = np.asarray(edges)
+    return InteractionGraph(edges[:, 0], edges[:, 1])
+
+
+def swap_neighbours(edges: np.ndarray, rng: np.random.Generator, number: int) -> np.ndarray:
+    """Exchange some neighbours in time within users, as if equal times were ordered anew."""
+    edges = edges.copy()
+    for row in rng.choice(len(edges) - 1, size=number, replace=False):
+        if edges[row, 0] == edges[row + 1, 0]:
+            edges[[row, row + 1], 1] = edges[[row + 1, row], 1]
+    return edges

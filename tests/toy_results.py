@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from sasrec.experiment_comparison import Comparison, compare_sides
+from sasrec.experiments import load_side
+
 USERS = 60
 
 
@@ -41,3 +44,12 @@ def write_lock(folder: Path, params: dict, test_data: str = "0" * 32) -> None:
         "evaluate": {"deps": [{"path": "data/split/test", "md5": test_data}]},
     }
     (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+def seeded(seed: int, **model: object) -> dict:
+    return {"model": {"variant": "paper", **model}, "train": {"seed": seed}}
+
+
+def compare(a: str, b: str, ks=(10,), mrr=False, samples=1000, seed=1) -> Comparison:
+    sides = load_side("A", a), load_side("B", b)
+    return compare_sides(*sides, ks, mrr=mrr, samples=samples, seed=seed)

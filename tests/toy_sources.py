@@ -1,0 +1,24 @@
+"""A user's own file as a source, and what was read from it."""
+
+from pathlib import Path
+
+from sasrec.data_params import Columns
+from sasrec.parsing import LocalLayout, Source, read_local
+
+ALL = Columns(user="user", item="item", timestamp="timestamp", rating="rating")
+
+
+def local(folder: Path, content: str | bytes, columns: Columns = ALL, unit: str = "s",
+          suffix: str = ".csv") -> Source:  # fmt: skip
+    data = content.encode() if isinstance(content, str) else content
+    (folder / f"interactions{suffix}").write_bytes(data)
+    return read_local(folder, LocalLayout("mine.csv", columns, unit))
+
+
+def rows(source: Source) -> list[tuple[str, str, float | None, int]]:
+    """Interactions with their raw ids."""
+    data = source.interactions
+    rating = [None] * len(data) if data.rating is None else data.rating.tolist()
+    users = [data.user_ids[code] for code in data.user]
+    items = [data.item_ids[code] for code in data.item]
+    return list(zip(users, items, rating, data.timestamp.tolist(), strict=True))
