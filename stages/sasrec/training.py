@@ -30,7 +30,8 @@ from sasrec.unseen import unseen_items
 PREPARED_AT_ONCE = 32
 # Up to so many interactions the negatives of all users are prepared at once: 8 bytes each.
 SAMPLED_AT_ONCE = 1 << 22
-# From so many items on, for each that a step reads, rows of embeddings wait for being read.
+# Rows of the item embeddings wait (deferred_adam.py) in catalogues this many times the items that
+# a step reads: about there it takes the same time as Adam over every row, beyond it less.
 DEFERRED_FROM = 24
 BETAS = (0.9, 0.98)  # Adam's; the authors' (model.py)
 
@@ -59,7 +60,7 @@ class Step(NamedTuple):
         positions: of the whole batch, over all processes.
         batch: this process's share; None where it has none.
         negatives: int64 [T, K].
-        items: int64, each item that the step reads, once; None where that is not asked.
+        items: int64 [U], each item that the step reads, once; None where no rows wait.
     """
 
     positions: int
@@ -108,8 +109,10 @@ class Trainer:
         self._deferred = [
             DeferredAdam(table, learning_rate=params.learning_rate, betas=BETAS) for table in tables
         ]
-        others = [weight for weight in self.model.parameters() if id(weight) not in map(id, tables)]
-        self._weights = flatten_parameters(others)
+        deferred = {id(table) for table in tables}
+        self._weights = flatten_parameters(
+            weight for weight in self.model.parameters() if id(weight) not in deferred
+        )
         self.optimizer = torch.optim.Adam(
             [self._weights], lr=params.learning_rate, betas=BETAS, fused=True
         )
