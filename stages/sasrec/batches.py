@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sasrec.layout import Layout, lay_out, lay_out_dense, pack, slots_of
+from sasrec.layout import Layout, lay_out, lay_out_dense
 from sasrec.sequences import Sequences
 
 
@@ -94,16 +94,14 @@ class SequenceReader:
     def _read_packed(
         self, users: np.ndarray, lengths: np.ndarray, reserve: int
     ) -> tuple[Tensor, Layout, list[Tensor]]:
-        packing = pack(lengths)
-        users, lengths = users[packing.order], lengths[packing.order]
-        layout = lay_out(lengths, packing)
-        slots = slots_of(lengths, packing.starts)
-        sources = slots_of(lengths, self.sequences.offsets[users + 1] - lengths - reserve)
-        arrays = []
-        for shift in range(reserve + 1):
-            values = np.zeros(len(layout.real), np.int64)
-            values[slots] = self.sequences.items[sources + shift]
-            arrays.append(torch.from_numpy(values))
+        layout = lay_out(lengths)
+        # The latest position of a user reads the last item but `reserve`.
+        latest = self.sequences.offsets[users + 1] - 1 - reserve
+        sources = latest[layout.sequences.numpy()] - layout.positions.numpy()
+        arrays = [
+            torch.from_numpy(self.sequences.items[sources + shift].astype(np.int64))
+            for shift in range(reserve + 1)
+        ]
         return torch.from_numpy(users), layout, arrays
 
     def _read_dense(

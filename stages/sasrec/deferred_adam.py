@@ -20,20 +20,14 @@ hardly move a weight, move it by a hundredth less or more (in the first steps by
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-ROWS_AT_ONCE = 1 << 14  # in `catch_up`, to bound its memory
+from sasrec.kernels import even_parts, run_parts, specialised
 
-
-class _Rows(NamedTuple):
-    """Some rows with their moments, each [U, D]: weights, means, squares."""
-
-    weights: Tensor
-    means: Tensor
-    squares: Tensor
+ROW_COST = 60  # nanoseconds, roughly
 
 
 class DeferredAdam:
@@ -55,88 +49,73 @@ class DeferredAdam:
         betas: tuple[float, float],
         epsilon: float = 1e-8,
     ) -> None:
-        assert 0 < betas[0] < betas[1] < 1, betas
+        beta1, beta2 = betas
+        assert 0 < beta1 < beta2 < 1, betas
         weight.grad = torch.zeros_like(weight)
         self.weight = weight
         self.learning_rate = learning_rate
         self.betas = betas
         self.epsilon = epsilon
         self.steps = 0
-        self._all = _Rows(weight.data, torch.zeros_like(weight), torch.zeros_like(weight))
-        self._step_of = torch.zeros(len(weight), dtype=torch.int64)
-        beta1, beta2 = betas
+        self._kernels = specialised("adam_kernels", SIZE=weight.shape[1])
+        self._arrays = tuple(
+            part.numpy() for part in (weight.data, *map(torch.zeros_like, [weight.data] * 2))
+        )
+        self._step_of = np.zeros(len(weight), np.int64)
+        self._met_in = np.zeros(len(weight), np.int64)
         settled = math.ceil(math.log(1e-12) / math.log(beta2))  # beta1 decays sooner
-        self._ways = _GeometricSums(
-            beta1 / beta2**0.5, lambda s: (1 - beta2**s) ** 0.5 / (1 - beta1**s), settled
+        self._bases = np.array([beta1 / beta2**0.5, beta1 / beta2, beta1, beta2])
+        self._powers = self._bases[:, None] ** np.arange(settled + 1)
+        self._sums = np.array(
+            [
+                _endless_sums(
+                    self._bases[0], lambda s: (1 - beta2**s) ** 0.5 / (1 - beta1**s), settled
+                ),
+                _endless_sums(self._bases[1], lambda s: (1 - beta2**s) / (1 - beta1**s), settled),
+            ]
         )
-        self._epsilon_ways = _GeometricSums(
-            beta1 / beta2, lambda s: (1 - beta2**s) / (1 - beta1**s), settled
-        )
-        self._read: tuple[Tensor, _Rows] | None = None
+        self._read: np.ndarray | None = None
 
     def read(self, ids: Tensor) -> None:
-        """Bring the rows `ids` (int64 [U], each once) up to date: the coming step reads them."""
-        rows = _Rows(*(part.index_select(0, ids) for part in self._all))
-        self._move(rows, self._step_of[ids])
-        self._all.weights.index_copy_(0, ids, rows.weights)
-        self._read = ids, rows
+        """Bring the rows `ids` (int64 [M], repeats allowed) up to date: the coming step reads them."""
+        found = np.empty(len(ids), np.int64)
+        count = self._kernels.distinct(ids.numpy(), self._met_in, self.steps + 1, found)
+        self._read = found[:count]
+        self._move(self._read)
 
     def step(self) -> None:
         """Adam's step for the rows that were read, by their gradients, which become zero."""
         assert self._read is not None, "step without read"
-        (ids, rows), self._read = self._read, None
+        ids, self._read = self._read, None
         self.steps += 1
-        beta1, beta2 = self.betas
-        gradients = self.weight.grad.index_select(0, ids)
-        self.weight.grad.index_fill_(0, ids, 0)
-        rows.means.lerp_(gradients, 1 - beta1)
-        rows.squares.mul_(beta2).addcmul_(gradients, gradients, value=1 - beta2)
-        size = rows.squares.sqrt().div_((1 - beta2**self.steps) ** 0.5).add_(self.epsilon)
-        rate = self.learning_rate / (1 - beta1**self.steps)
-        rows.weights.addcdiv_(rows.means, size, value=-rate)
-        for whole, part in zip(self._all, rows, strict=True):
-            whole.index_copy_(0, ids, part)
-        self._step_of[ids] = self.steps
+        run_parts(
+            self._kernels.step,
+            *(ids, self._step_of, self.steps, self.learning_rate, *self.betas, self.epsilon),
+            *(*self._arrays, self.weight.grad.numpy()),
+            edges=even_parts(len(ids), ROW_COST),
+        )
 
     def catch_up(self) -> None:
         """Bring all rows up to date, to be read by others."""
-        for start in range(0, len(self.weight), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            self._move(_Rows(*(whole[part] for whole in self._all)), self._step_of[part])
-        self._step_of.fill_(self.steps)
+        self._move(np.arange(len(self._step_of)))
 
-    def _move(self, rows: _Rows, step_of: Tensor) -> None:
-        """Move `rows` in place from the steps `step_of` (int64 [U]) to the present one."""
-        beta1, beta2 = self.betas
-        step_of = step_of[:, None]
-        missed = (self.steps - step_of).double()
-        way = self._ways.between(step_of, self.steps)
-        mean_epsilon = self.epsilon * self._epsilon_ways.between(step_of, self.steps) / way
-        kind = rows.weights.dtype
-        size = rows.squares.sqrt().add_(mean_epsilon.nan_to_num(1).to(kind))  # 0 / 0: no way to go
-        rows.weights.addcdiv_(rows.means * way.to(kind), size, value=-self.learning_rate)
-        rows.means.mul_((beta1**missed).to(kind))
-        rows.squares.mul_((beta2**missed).to(kind))
+    def _move(self, ids: np.ndarray) -> None:
+        """Move rows from the steps that they are at to the present one."""
+        run_parts(
+            self._kernels.move,
+            *(ids, self._step_of, self.steps, self._sums, self._powers, self._bases),
+            *(self.learning_rate, self.epsilon, *self._arrays),
+            edges=even_parts(len(ids), ROW_COST),
+        )
 
 
-class _GeometricSums:
-    """Sums over s = a + 1 .. b of ratio^(s - a) factor(s), for a factor that tends to 1.
+def _endless_sums(ratio: float, factor: Callable[[int], float], settled: int) -> list[float]:
+    """For a = 0 .. settled the sum over s > a, without an end, of ratio^(s - a) factor(s).
 
-    Such a sum is F(a) - ratio^(b - a) F(b), where F(a) is the sum without an end.
-
-    Args:
-        settled: from this step on, factor(s) is taken to be 1.
+    From step `settled` on, factor(s) is taken to be 1. That of a up to b alone is the sum at a less
+    ratio^(b - a) times the sum at b.
     """
-
-    def __init__(self, ratio: float, factor: Callable[[int], float], settled: int) -> None:
-        sums = [ratio / (1 - ratio)]
-        for step in range(settled, 0, -1):
-            sums.append(ratio * (factor(step) + sums[-1]))
-        self.ratio = ratio
-        self._endless = torch.tensor(sums[::-1], dtype=torch.float64)
-
-    def between(self, first: Tensor, last: int) -> Tensor:
-        """float64, of the shape of `first` (int64): each a, against one b = `last`."""
-        settled = len(self._endless) - 1
-        rest = self.ratio ** (last - first).double() * self._endless[min(last, settled)]
-        return self._endless[first.clamp(max=settled)] - rest
+    sums = [ratio / (1 - ratio)]
+    for step in range(settled, 0, -1):
+        sums.append(ratio * (factor(step) + sums[-1]))
+    return sums[::-1]

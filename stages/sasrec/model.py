@@ -8,6 +8,7 @@ item's embedding. The authors' code and their paper differ in where a block norm
 adds; `VARIANTS` is that difference as a table.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -19,7 +20,10 @@ from sasrec.attention import Projections, attend
 from sasrec.batches import Batch
 from sasrec.embedding import embed
 from sasrec.feed_forward import feed_forward
+from sasrec.fused_block import FusedBlock, Setting
+from sasrec.gradients import by_hand
 from sasrec.last_attention import attend_last
+from sasrec.layer_norm import LayerNorm
 from sasrec.noise import Noise
 from sasrec.params import Section
 
@@ -78,13 +82,6 @@ class ModelConfig(Section):
         return self
 
 
-class LayerNorm(nn.LayerNorm):
-    """Layer norm with the authors' epsilon (modules.py, normalize)."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size, eps=1e-8)
-
-
 class Block(nn.Module):
     """Self-attention and feed-forward, each with its norm and residual as the variant says."""
 
@@ -109,6 +106,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, batch: Batch) -> Tensor:
         """[T, D] to [T, D]."""
+        if by_hand(x):
+            return self._fused(x, batch)
         query, key_value, residual = self._attention_inputs(x)
         attended = attend(
             query,
@@ -133,6 +132,24 @@ class Block(nn.Module):
             query, key_value, self._projections, batch.layout, num_heads=self.num_heads
         )
         return self._after_attention(residual, attended)
+
+    def _fused(self, x: Tensor, batch: Batch) -> Tensor:
+        """What `forward` says, by compiled loops."""
+        none = x.new_empty(0, 0), x.new_empty(0)
+        layers = (
+            *(self.attention_norm, self.query, self.key, self.value, self.projection),
+            *(self.feed_forward_norm, self.inner, self.outer),
+        )
+        weights = [tuple(layer.parameters()) or none for layer in layers]
+        projects = not isinstance(self.projection, nn.Identity)
+        setting = Setting(
+            (*map(int, self.variant), int(self.residual), int(projects)),
+            self.num_heads,
+            self.attention_norm.eps,
+            batch.layout,
+            self._active_noise,
+        )
+        return FusedBlock.apply(x, setting, *itertools.chain.from_iterable(weights))
 
     @property
     def _projections(self) -> Projections:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 POOL = 1 << 18  # units drawn at once: small batches take many small masks from one draw
+NO_UNITS = np.empty(0, np.uint8)  # without dropout
 
 
 class Noise:
@@ -32,23 +33,27 @@ class Noise:
         coarse = abs(round(256 * rate) / 256 - rate) <= 0.01 * min(rate, 1 - rate)
         self._unit = np.dtype(np.uint8 if coarse else np.uint16)
         levels = 256**self._unit.itemsize
-        self._threshold = min(round(levels * rate), levels - 1)
-        self._scale = levels / (levels - self._threshold)
+        self.threshold = min(round(levels * rate), levels - 1)
+        self.scale = levels / (levels - self.threshold)
         self.reseed(*seed)
 
     def reseed(self, *seed: int) -> None:
         """Start the random bits anew, as if built with this seed."""
         self._bits = np.random.SFC64(np.random.SeedSequence(seed))
-        self._pool, self._used = torch.empty(0), 0
+        self._pool, self._used = np.empty(0, self._unit), 0
 
-    def keep(self, *shape: int) -> Tensor:
-        """float32 of `shape`, on the CPU: 0 where a unit is dropped, its scale where it is kept."""
-        count = math.prod(shape)
+    def units(self, count: int) -> np.ndarray:
+        """Random uint8 or uint16 [count]; under `threshold` a unit is dropped."""
         if self._used + count > len(self._pool):
             self._pool, self._used = self._draw(max(count, POOL)), 0
         start = self._used
         self._used += count
-        return self._pool[start : self._used].view(shape)
+        return self._pool[start : self._used]
+
+    def keep(self, *shape: int) -> Tensor:
+        """float32 of `shape`, on the CPU: 0 where a unit is dropped, its scale where it is kept."""
+        kept = (self.units(math.prod(shape)) >= self.threshold).view(np.uint8)
+        return torch.from_numpy(kept).to(torch.float32).mul_(self.scale).view(shape)
 
     def dropout(self, x: Tensor) -> Tensor:
         """`x` (any shape, floating) with units dropped and the kept ones scaled."""
@@ -58,8 +63,6 @@ class Noise:
             return functional.dropout(x, self.rate)
         return x * self.keep(*x.shape).to(x.dtype)
 
-    def _draw(self, count: int) -> Tensor:
+    def _draw(self, count: int) -> np.ndarray:
         words = -(-count * self._unit.itemsize // 8)
-        units = self._bits.random_raw(words).view(self._unit)[:count]
-        kept = torch.from_numpy((units >= self._threshold).view(np.uint8))
-        return kept.to(torch.float32).mul_(self._scale)
+        return self._bits.random_raw(words).view(self._unit)[:count]

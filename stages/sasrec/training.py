@@ -32,7 +32,7 @@ PREPARED_AT_ONCE = 32
 SAMPLED_AT_ONCE = 1 << 22
 # Rows of the item embeddings wait (deferred_adam.py) in catalogues this many times the items that
 # a step reads: about there it takes the same time as Adam over every row, beyond it less.
-DEFERRED_FROM = 24
+DEFERRED_FROM = 4
 BETAS = (0.9, 0.98)  # Adam's; the authors' (model.py)
 
 
@@ -60,13 +60,15 @@ class Step(NamedTuple):
         positions: of the whole batch, over all processes.
         batch: this process's share; None where it has none.
         negatives: int64 [T, K].
-        items: int64 [U], each item that the step reads, once; None where no rows wait.
     """
 
     positions: int
     batch: TrainingBatch | None
     negatives: Tensor | None
-    items: Tensor | None = None
+
+    def items(self) -> Tensor:
+        """int64 [(2 + K) T], all that is looked up."""
+        return torch.cat((self.batch.inputs.items, self.batch.targets, self.negatives.view(-1)))
 
 
 @dataclass(frozen=True)
@@ -167,16 +169,12 @@ class Trainer:
             return Step(positions, None, None)
         batch = self.reader.training_batch(share)
         negatives = self._draw_negatives(batch, generator)
-        items = None
-        if self._deferred:
-            read = (batch.inputs.items, batch.targets, negatives.view(-1))
-            items = torch.unique(torch.cat(read))
-        return Step(positions, batch, negatives, items)
+        return Step(positions, batch, negatives)
 
     def _learn(self, step: Step) -> Tensor:
         """One step of the optimizer; returns the sum of losses, without waiting for it."""
         for adam in self._deferred:
-            adam.read(step.items)
+            adam.read(step.items())
         total = self._add_gradients(step)
         self.world.add_up(self._weights.grad)
         self.optimizer.step()

@@ -1,0 +1,118 @@
+"""Loops over arrays, compiled by numba: what takes many calls of torch takes one of these.
+
+A kernel is a function of numpy arrays that ends in `part, start, stop`: the number of a part of
+its work, and the pieces that it is. `run_parts` runs parts side by side, a thread each.
+
+Loops of a length that the compiler knows take half the time. So some kernels' modules are not
+imported but made by `specialised`, once for each hidden size, with that as a constant.
+"""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import torch
+
+_HERE = Path(__file__).parent
+# Compiled code is kept by a hash of the sources, which numba itself would not look at where a
+# kernel calls what another file has.
+_SOURCES = b"".join(path.read_bytes() for path in sorted(_HERE.glob("*kernels.py")))
+_COMPILED = _HERE / "__pycache__" / f"kernels-{hashlib.sha256(_SOURCES).hexdigest()[:12]}"
+# Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
+# OpenMP's threads are there at once; torch has loaded it where it works.
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+numba.config.CACHE_DIR = str(_COMPILED)
+
+joined = numba.njit(cache=True, **_OPTIONS)  # called by kernels
+inlined = numba.njit(forceinline=True, **_OPTIONS)
+inlined_fast = numba.njit(forceinline=True, nogil=True, fastmath=True)  # NaN may get lost
+
+WORTH_A_THREAD = 20_000  # nanoseconds of work
+
+
+class Kernel(NamedTuple):
+    """A kernel as it is, and run by threads: (edges, *arguments) without `part, start, stop`."""
+
+    alone: Callable[..., None]
+    in_parts: Callable[..., None]
+
+
+def kernel(function: Callable[..., None]) -> Kernel:
+    """Compile a kernel when it is first called."""
+    alone = numba.njit(cache=True, **_OPTIONS)(function)
+    # A function of its own, without a closure: with one numba would compile it in every process.
+    names = {"run": alone, "prange": numba.prange, "int64": np.int64, "__name__": function.__module__}
+    in_parts = FunctionType(_in_parts.__code__, names)
+    in_parts.__qualname__ = f"{function.__qualname__}_in_parts"
+    return Kernel(alone, numba.njit(cache=True, parallel=True, **_OPTIONS)(in_parts))
+
+
+def _in_parts(edges, *arguments):  # noqa: ANN001, ANN002, ANN202
+    for part in prange(len(edges) - 1):  # noqa: F821
+        run(*(arguments + (int64(part), edges[part], edges[part + 1])))  # noqa: F821, RUF005
+
+
+def run_parts(kernel: Kernel, *arguments: object, edges: np.ndarray) -> None:
+    """Run each part of a kernel, from edges[part] to edges[part + 1]."""
+    if len(edges) == 2:
+        kernel.alone(*arguments, 0, edges[0], edges[1])
+    else:
+        _set_threads(torch.get_num_threads())
+        kernel.in_parts(edges, *arguments)
+
+
+@cache
+def _set_threads(threads: int) -> None:
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+
+
+def parts_of(costs: np.ndarray) -> np.ndarray:
+    """Where to cut pieces of work into parts of like cost, a thread each: edges from 0 to the end.
+
+    Args:
+        costs: [pieces], nanoseconds each, roughly.
+    """
+    ends = costs.cumsum()
+    count = _parts(ends[-1])
+    edges = np.full(count + 1, len(costs))
+    edges[:-1] = np.searchsorted(ends, ends[-1] * np.arange(count) / count)
+    return edges
+
+
+def even_parts(count: int, cost: float) -> np.ndarray:
+    """`parts_of` for `count` pieces that cost the same."""
+    parts = _parts(count * cost)
+    return count * np.arange(parts + 1) // parts
+
+
+def _parts(cost: float) -> int:
+    return max(1, min(torch.get_num_threads(), int(cost / WORTH_A_THREAD)))
+
+
+@cache
+def specialised(name: str, **constants: int) -> ModuleType:
+    """The kernels of `<name>.py` with these constants, which its code finds in `globals()`."""
+    spec = importlib.util.spec_from_file_location(
+        "_".join(("sasrec", name, *map(str, constants.values()))), _HERE / f"{name}.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    vars(module).update(constants)
+    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_COMPILED / spec.name)
+    sys.modules[spec.name] = module  # where numba looks for it
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        numba.config.CACHE_DIR = outer
+    return module
