@@ -4,6 +4,7 @@ Property tests have no deadline: on a busy machine a first example may take a se
 """
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -44,3 +45,12 @@ def here(tmp_path, monkeypatch):
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Torch computes in two threads, wherever it runs."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)

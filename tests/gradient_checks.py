@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,15 +13,16 @@ Formula = Callable[..., Tensor]
 
 
 class RecordedNoise(Noise):
-    """Noise that remembers the masks it gave."""
+    """Noise that remembers the factors it gave, float64 and flat."""
 
     def __init__(self, rate: float, *seed: int) -> None:
         super().__init__(rate, *seed)
-        self.masks: list[Tensor] = []
+        self.factors: list[Tensor] = []
 
-    def keep(self, *shape: int) -> Tensor:
-        self.masks.append(super().keep(*shape))
-        return self.masks[-1]
+    def units(self, count: int) -> np.ndarray:
+        units = super().units(count)
+        self.factors.append(torch.from_numpy((units >= self.threshold) * self.scale))
+        return units
 
 
 def randoms(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float64) -> list[Tensor]:

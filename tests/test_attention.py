@@ -1,29 +1,22 @@
-"""Attention against the plain formula: values, gradients, dropout, blocks of queries, layouts."""
+"""Attention by torch's fused kernel, and of the latest positions alone, against the formula."""
 
-from itertools import pairwise
+import math
 
 import pytest
 import torch
-from gradient_checks import (
-    CLOSE,
-    RecordedNoise,
-    assert_adds_to_gradients,
-    assert_plain_in_bfloat16,
-    assert_same_in_inference,
-    assert_same_with_gradients,
-)
-from hypothesis import given
+from gradient_checks import CLOSE, assert_same_with_gradients
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_attention import SIZE, attended, factors_of, inputs, plain, projections_of
+from torch import Tensor, nn
+from toy_attention import inputs, plain_from, projections_of
 from toys import LAYOUTS, ROWS, toy_layout
 
-from sasrec import packed_attention
-from sasrec.attention import attend
-from sasrec.layout import Group, Layout
-from sasrec.packed_attention import _blocks
+from sasrec.attention import Projections, attend
+from sasrec.last_attention import attend_last
+from sasrec.layout import Layout
+from sasrec.noise import Noise
 
 LENGTHS = [len(row) for row in ROWS]
-NODE = "PackedAttentionBackward"
 every_head_count = pytest.mark.parametrize("num_heads", [1, 2, 3, 6])
 
 
@@ -32,119 +25,65 @@ def layout(request) -> Layout:
     return toy_layout(LENGTHS, request.param)
 
 
-@pytest.fixture(params=[1, 2, 3, 4])
-def blocks(request, monkeypatch) -> None:
-    """However small a group, its queries are taken in so many blocks."""
-
-    def cut(group: Group) -> list[tuple[int, int]]:
-        return list(
-            pairwise(group.width * part // request.param for part in range(request.param + 1))
-        )
-
-    monkeypatch.setattr(packed_attention, "_blocks", cut)
+def attended(layout: Layout, leaves: list[Tensor], num_heads: int, noise: Noise | None) -> Tensor:
+    """The real positions of `attend`."""
+    x, context, *weights = leaves
+    result = attend(x, context, projections_of(weights), layout, num_heads=num_heads, noise=noise)
+    assert result.isfinite().all()
+    return result[layout.real]
 
 
-@every_head_count
-def test_values_and_gradients_are_the_formulas(layout, blocks, num_heads):
-    leaves = inputs(layout)
-    assert_same_with_gradients(
-        attended(layout, leaves, num_heads, None), plain(layout, leaves, num_heads), leaves
-    )
-
-
-@every_head_count
-def test_dropout_drops_weights_by_the_mask(layout, blocks, num_heads):
-    leaves, noise = inputs(layout), RecordedNoise(0.2, 5)
-    result = attended(layout, leaves, num_heads, noise)
-    factors = factors_of(noise.masks, layout, num_heads)
-    assert_same_with_gradients(result, plain(layout, leaves, num_heads, factors), leaves)
-
-
-def test_queries_and_keys_may_come_from_one_tensor(layout):
-    x, _, *weights = inputs(layout)
-    leaves = [x, *weights]
-    assert_same_with_gradients(
-        attended(layout, [x, x, *weights], 2, None), plain(layout, [x, x, *weights], 2), leaves
-    )
-
-
-@every_head_count
-def test_gradients_add_to_those_that_are_there(layout, num_heads):
-    assert_adds_to_gradients(
-        lambda *leaves: attended(layout, leaves, num_heads, None),
-        lambda *leaves: plain(layout, leaves, num_heads),
-        inputs(layout),
-    )
-
-
-@every_head_count
-def test_a_gradient_may_come_in_any_order_in_memory(layout, num_heads):
-    leaves = inputs(layout)
+def latest(layout: Layout, leaves: list[Tensor], num_heads: int) -> Tensor:
     x, context, *weights = leaves
     projections = projections_of(weights)
-    result = attend(x, context, projections, layout, num_heads=num_heads, noise=None)
-    toward = torch.randn(SIZE, len(x), dtype=x.dtype).mul_(layout.real).T
-    expected = plain(layout, leaves, num_heads)
-    for mine, theirs in zip(
-        torch.autograd.grad(result, leaves, toward),
-        torch.autograd.grad(expected, leaves, toward[layout.real]),
-        strict=True,
-    ):
-        torch.testing.assert_close(mine, theirs, **CLOSE)
+    return attend_last(x[layout.last_slots], context, projections, layout, num_heads=num_heads)
 
 
 @every_head_count
-def test_the_keys_bias_neither_counts_nor_learns(layout, num_heads):
+def test_values_and_gradients_are_the_formulas(layout, num_heads):
     leaves = inputs(layout)
-    result = attended(layout, leaves, num_heads, None)
-    result.sum().backward()
-    assert leaves[5].grad.tolist() == [0.0] * SIZE  # not rounding noise, which Adam would scale up
-    leaves[5] = leaves[5] + 1
-    assert torch.equal(attended(layout, leaves, num_heads, None), result)
-
-
-def test_backward_frees_the_attention_weights():
-    layout = toy_layout(LENGTHS)
-    x, context, *weights = inputs(layout)
-    result = attend(x, context, projections_of(weights), layout, num_heads=1, noise=None)
-    assert result.grad_fn.weights
-    result.sum().backward()
-    assert not result.grad_fn.weights
-
-
-@every_head_count
-def test_mixed_precision_takes_the_fused_path(layout, num_heads):
-    leaves = inputs(layout, torch.float32)
-    with torch.no_grad():
-        for leaf in leaves:
-            leaf.mul_(0.3)  # softer weights, so that rounding does not decide
-    assert_plain_in_bfloat16(
-        lambda *leaves: attended(layout, leaves, num_heads, None), leaves, NODE
+    assert_same_with_gradients(
+        attended(layout, leaves, num_heads, None), plain_from(layout, leaves, num_heads), leaves
     )
 
 
 @every_head_count
-def test_inference_mode(layout, num_heads):
+def test_the_latest_positions_alone_give_the_same(layout, num_heads):
     leaves = inputs(layout)
-    assert_same_in_inference(lambda *leaves: attended(layout, leaves, num_heads, None), leaves)
+    ends = layout.lengths.cumsum(0) - 1
+    expected = plain_from(layout, leaves, num_heads)[ends]
+    torch.testing.assert_close(latest(layout, leaves, num_heads), expected, **CLOSE)
 
 
-@given(rows=st.integers(1, 300), width=st.integers(1, 500))
-def test_query_blocks_cover_a_row(rows, width):
-    starts, stops = zip(*_blocks(Group(rows, width, 1)), strict=True)
-    assert (starts[0], stops[-1]) == (0, width)
-    assert starts[1:] == stops[:-1]
-    assert all(start < stop for start, stop in zip(starts, stops, strict=True))
-
-
-def test_long_rows_are_cut_into_query_blocks():
-    layout = toy_layout([97, 96, 193] + [193] * 3 + [7], [(193, [2, 1, 1, 1, 1]), (7, [1])])
-    assert [len(_blocks(group)) for group in layout.groups] == [3, 1]
+@settings(max_examples=50)
+@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=12))
+def test_any_lengths(lengths):
+    layout = toy_layout(lengths)
     leaves = inputs(layout)
-    assert_same_with_gradients(attended(layout, leaves, 2, None), plain(layout, leaves, 2), leaves)
+    expected = plain_from(layout, leaves, 2)
+    torch.testing.assert_close(attended(layout, leaves, 2, None), expected, **CLOSE)
+    ends = layout.lengths.cumsum(0) - 1
+    torch.testing.assert_close(latest(layout, leaves, 2), expected[ends], **CLOSE)
+
+
+def test_dropout_at_the_first_position_is_all_or_nothing():
+    # A first position attends to itself with weight 1: it is dropped, or doubled at rate 1/2.
+    torch.manual_seed(7)
+    same = nn.Linear(2, 2)
+    nn.init.eye_(same.weight)
+    nn.init.zeros_(same.bias)
+    result = attend(
+        *(torch.ones(1009, 2), torch.ones(1009, 2), Projections(same, same, same)),
+        toy_layout([1] * 1009),
+        num_heads=1,
+        noise=Noise(0.5, 7),
+    )
+    first = result[:, 0]
+    assert set(first.tolist()) == {0.0, 2.0}
+    assert abs((first == 0).sum().item() - 504.5) < 5 * math.sqrt(1009 / 4)
 
 
 def test_the_layout_must_cover_the_slots():
     x, context, *weights = inputs(toy_layout([7]))
-    with pytest.raises(AssertionError, match=r"rows=2, width=3"):
+    with pytest.raises(AssertionError, match=r"tensor\(\[3, 2\]\)"):
         attend(x, context, projections_of(weights), toy_layout([3, 2]), num_heads=1, noise=None)

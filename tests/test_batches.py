@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from toys import by_row, toy_sequences
 
 from sasrec.batches import Batch, SequenceReader, epoch_batches
-from sasrec.layout import Group, Layout, pack
+from sasrec.layout import Layout
 
 sequences_of_items = st.lists(
     st.lists(st.integers(1, 97), min_size=1, max_size=17), min_size=1, max_size=13
@@ -29,13 +29,13 @@ def reader_for(rows: list[list[int]], max_length: int, dense: bool) -> SequenceR
 
 
 def assert_laid_out(layout: Layout, lengths: list[int], max_length: int, dense: bool) -> None:
-    """Dense: a row of `max_length` each; else packed, the sequences in the order of their slots."""
+    """Dense: a row of `max_length` each; else end to end."""
     assert layout.lengths.tolist() == lengths
     if dense:
-        assert layout.groups == (Group(len(lengths), max_length, 1),)
+        assert layout.width == max_length
     else:
-        assert layout.groups == pack(np.array(lengths)).groups
-        assert (layout.last_slots.diff() > 0).all()
+        assert layout.width is None
+        assert layout.real.all()
 
 
 @given(rows=sequences_of_items, max_length=st.integers(1, 19), data=st.data())
@@ -48,7 +48,7 @@ def test_training_batch(dense, rows, max_length, data):
     batch = reader_for(rows, max_length, dense).training_batch(np.array(users))
 
     drawn = batch.users.tolist()
-    assert drawn == users if dense else sorted(drawn) == sorted(users)
+    assert drawn == users
     windows = [rows[user - 1][-(max_length + 1) :] for user in drawn]
     assert rows_of(batch.inputs) == [window[:-1] for window in windows]
     assert rows_of(batch.inputs, batch.targets) == [window[1:] for window in windows]
@@ -63,7 +63,7 @@ def test_histories(dense, rows, max_length, data):
     users = data.draw(st.permutations(range(1, len(rows) + 1)))
     batch, drawn = reader_for(rows, max_length, dense).histories(np.array(users))
     drawn = drawn.tolist()
-    assert drawn == users if dense else sorted(drawn) == sorted(users)
+    assert drawn == users
     windows = [rows[user - 1][-max_length:] for user in drawn]
     assert rows_of(batch) == windows
     assert_laid_out(batch.layout, [len(window) for window in windows], max_length, dense)
@@ -73,14 +73,13 @@ def test_packed_batches_by_hand():
     rows = [[7, 3], [2, 2, 5, 11, 13], [17], [19, 23, 29]]
     reader = reader_for(rows, 3, dense=False)
     batch = reader.training_batch(np.array([1, 4, 2]))
-    # Inputs of 1, 2 and 3 positions: the two short ones share a row.
-    assert batch.users.tolist() == [2, 4, 1]
-    assert batch.inputs.layout.groups == (Group(2, 3, 2),)
-    assert batch.inputs.items.tolist() == [2, 5, 11, 19, 23, 7]
-    assert batch.targets.tolist() == [5, 11, 13, 23, 29, 3]
+    assert batch.users.tolist() == [1, 4, 2]
+    assert batch.inputs.layout.lengths.tolist() == [1, 2, 3]
+    assert batch.inputs.items.tolist() == [7, 19, 23, 2, 5, 11]
+    assert batch.targets.tolist() == [3, 23, 29, 5, 11, 13]
     batch, users = reader.histories(np.array([3, 2]))
-    assert users.tolist() == [2, 3]
-    assert batch.items.tolist() == [5, 11, 13, 17, 0, 0]
+    assert users.tolist() == [3, 2]
+    assert batch.items.tolist() == [17, 5, 11, 13]
 
 
 def test_dense_batches_by_hand():
@@ -88,7 +87,7 @@ def test_dense_batches_by_hand():
     reader = reader_for(rows, 3, dense=True)
     batch = reader.training_batch(np.array([1, 4, 2]))
     assert batch.users.tolist() == [1, 4, 2]
-    assert batch.inputs.layout.groups == (Group(3, 3, 1),)
+    assert batch.inputs.layout.width == 3
     assert batch.inputs.items.tolist() == [7, 0, 0, 19, 23, 0, 2, 5, 11]
     assert batch.targets.tolist() == [3, 0, 0, 23, 29, 0, 5, 11, 13]
 

@@ -26,7 +26,7 @@ def saved(folder: Path, **changes: object) -> SASRec:
 def test_the_same_scores_come_back(tmp_path, variant, changes):
     model = saved(tmp_path, variant=variant, num_heads=2, dropout=0.5, **changes)
     loaded = load_model(tmp_path, CPU)
-    batch = toy_batch(ROWS, LAYOUTS["shared rows"])
+    batch = toy_batch(ROWS, LAYOUTS["end to end"])
     assert torch.equal(
         loaded.last_states(batch) @ loaded.scoring_embedding.T,
         model.last_states(batch) @ model.scoring_embedding.T,

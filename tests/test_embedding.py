@@ -47,7 +47,7 @@ def test_values_and_gradients_are_torchs(rate):
     leaves, noise = tables(), rate and RecordedNoise(rate, 5)
     result = embedded(*leaves, noise)
     assert NODE in nodes_behind(result)
-    keep = noise.masks[0].double() if noise else 1
+    keep = noise.factors[0].view(6, 3) if noise else 1
     assert_same_with_gradients(result, plain(*leaves, keep), leaves)
 
 
@@ -55,7 +55,7 @@ def test_values_and_gradients_are_torchs(rate):
 def test_without_positions(rate):
     leaves, noise = tables()[:1], rate and RecordedNoise(rate, 5)
     result = embedded(*leaves, None, noise)
-    keep = noise.masks[0].double() if noise else 1
+    keep = noise.factors[0].view(6, 3) if noise else 1
     assert_same_with_gradients(result, plain(*leaves, None, keep), leaves)
 
 
@@ -77,11 +77,11 @@ def test_gradients_add_to_those_that_are_there():
     noise = RecordedNoise(0.5, 5)
 
     def mine(*leaves: Tensor) -> Tensor:
-        noise.masks.clear()
+        noise.factors.clear()
         return embedded(*leaves, noise)
 
     def theirs(*leaves: Tensor) -> Tensor:
-        return plain(*leaves, noise.masks[0].double())
+        return plain(*leaves, noise.factors[0].view(6, 3))
 
     assert_adds_to_gradients(mine, theirs, tables())
 

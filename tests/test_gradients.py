@@ -5,17 +5,16 @@ direction, and what the restatement's loss gains is what the gradients say. With
 those that autograd finds for plain formulas.
 """
 
-import math
-
 import numpy as np
 import pytest
 import reference
 import torch
 from gradient_checks import nodes_behind
 from torch import Tensor
+from toy_attention import plain
 from toys import LAYOUTS, NUM_ITEMS, OPTIONS, ROWS, toy_batch, toy_config, toy_model
 
-from sasrec import attention, embedding, feed_forward, losses, model
+from sasrec import embedding, layer_norm, losses, model
 from sasrec.batches import Batch
 from sasrec.gradients import by_hand
 from sasrec.losses import binary_cross_entropy
@@ -24,8 +23,8 @@ from sasrec.model import VARIANTS, ModelConfig, SASRec
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_option = pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
 BY_HAND = {
-    "PackedAttentionBackward",
-    "_FeedForwardBackward",
+    "FusedBlockBackward",
+    "_LayerNormBackward",
     "_EmbedBackward",
     "_BinaryCrossEntropyBackward",
 }
@@ -81,7 +80,7 @@ def reference_loss(weights: reference.Weights, config: ModelConfig) -> float:
 def test_gradients_are_the_slope_of_the_formulas(variant, changes):
     config = toy_config(variant=variant, **changes)
     recommender = toy_model(config)
-    loss = loss_of(recommender, toy_batch(ROWS, LAYOUTS["shared rows"]))
+    loss = loss_of(recommender, toy_batch(ROWS, LAYOUTS["end to end"]))
     loss.backward()
     weights = {name: weight.detach().numpy() for name, weight in recommender.named_parameters()}
     assert loss.item() == pytest.approx(reference_loss(weights, config), rel=1e-10)
@@ -105,23 +104,11 @@ def test_gradients_are_the_slope_of_the_formulas(variant, changes):
 
 def plain_attend(x, context, projections, layout, *, num_heads, noise):
     """The formula as it stands, which takes its dropout from the same noise."""
-    query, key, value = projections.query(x), projections.key(context), projections.value(context)
-    outputs, first = [], 0
-    for group, mask in zip(layout.groups, layout.masks, strict=True):
-        q, k, v = (
-            part[first : first + group.slots]
-            .view(group.rows, group.width, num_heads, -1)
-            .transpose(1, 2)
-            for part in (query, key, value)
-        )
-        scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[-1])
-        mask = mask if mask.ndim == 2 else mask[:, None]
-        weights = (scores + mask).softmax(-1)
-        if noise:
-            weights = weights * noise.keep(*weights.flatten(0, 1).shape).view(weights.shape)
-        outputs.append((weights @ v).transpose(1, 2).reshape(group.slots, -1))
-        first += group.slots
-    return torch.cat(outputs)
+    parts = projections.query(x), projections.key(context), projections.value(context)
+    factors = noise and noise.keep(num_heads * layout.spans.pairs, dtype=x.dtype)
+    out = torch.zeros_like(x)
+    out[layout.real] = plain(layout, parts, num_heads, factors)
+    return out
 
 
 @pytest.fixture
@@ -131,7 +118,7 @@ def plain_formulas():
 
         def switch() -> None:
             patch.setattr(model, "attend", plain_attend)
-            for module in (attention, embedding, feed_forward, losses):
+            for module in (embedding, layer_norm, losses, model):
                 patch.setattr(module, "by_hand", lambda x: False)
 
         yield switch
@@ -139,7 +126,7 @@ def plain_formulas():
 
 @every_variant
 @every_option
-@pytest.mark.parametrize("layout", ["a row each", "shared rows", "long apart"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_with_dropout_gradients_are_those_of_plain_formulas(
     variant, changes, layout, plain_formulas
 ):
@@ -155,7 +142,7 @@ def test_with_dropout_gradients_are_those_of_plain_formulas(
         used = BY_HAND & nodes_behind(loss)
         loss.backward()
         results.append((loss, dict(recommender.named_parameters())))
-        blocks = {"PackedAttentionBackward", "_FeedForwardBackward"}
+        blocks = {"FusedBlockBackward"}
         assert used == ((BY_HAND if config.num_blocks else BY_HAND - blocks) if ours else set())
     (loss, mine), (expected, theirs) = results
     assert loss.item() == pytest.approx(expected.item(), rel=1e-12)

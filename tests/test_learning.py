@@ -89,7 +89,7 @@ def test_xavier_normal_has_the_same_spread():
 def test_dropout_only_in_training(variant):
     model = toy_model(toy_config(variant=variant, dropout=0.5))
     plain = toy_model(toy_config(variant=variant))
-    batch = toy_batch(ROWS, LAYOUTS["long apart"])
+    batch = toy_batch(ROWS, LAYOUTS["end to end"])
     expected = plain(batch)
     torch.testing.assert_close(model(batch), expected, **EXACT)
     model.train()

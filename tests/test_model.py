@@ -37,7 +37,7 @@ def test_states_and_scores_are_those_of_the_formulas(variant, changes):
     config = toy_config(variant=variant, **changes)
     model = toy_model(config)
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    batch = toy_batch(ROWS, LAYOUTS["long apart"])
+    batch = toy_batch(ROWS, LAYOUTS["end to end"])
 
     states = by_row(model(batch), batch)
     scores = model.last_states(batch) @ model.scoring_embedding.T
@@ -73,7 +73,7 @@ def test_any_layout_gives_what_each_row_alone_gives(variant, layout):
 @pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
 def test_last_states_are_the_latest_of_forward(variant, changes):
     model = toy_model(toy_config(variant=variant, **changes))
-    batch = toy_batch(ROWS, LAYOUTS["long apart"])
+    batch = toy_batch(ROWS, LAYOUTS["end to end"])
     latest = torch.stack([states[-1] for states in by_row(model(batch), batch)])
     torch.testing.assert_close(model.last_states(batch), latest, **CLOSE)
 
@@ -93,8 +93,8 @@ def test_a_later_item_changes_nothing_before_it(variant):
 @every_variant
 def test_what_other_rows_hold_changes_nothing(variant):
     model = toy_model(toy_config(variant=variant))
-    batch = toy_batch(ROWS, LAYOUTS["shared rows"])
-    others = toy_batch([[1] * len(row) for row in ROWS[:2]] + ROWS[2:], LAYOUTS["shared rows"])
+    batch = toy_batch(ROWS, LAYOUTS["end to end"])
+    others = toy_batch([[1] * len(row) for row in ROWS[:2]] + ROWS[2:], LAYOUTS["end to end"])
     pairs = zip(by_row(model(batch), batch), by_row(model(others), others), strict=True)
     for one, same in list(pairs)[2:]:
         torch.testing.assert_close(one, same, **EXACT)

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from sasrec.batches import Batch
-from sasrec.layout import Group, Layout, Packing, lay_out, lay_out_dense
+from sasrec.layout import Layout, lay_out, lay_out_dense
 from sasrec.model import ModelConfig, SASRec
 from sasrec.sequences import Sequences
 from sasrec.training import TrainParams
@@ -15,25 +15,16 @@ from sasrec.training import TrainParams
 NUM_ITEMS = 23
 MAX_LENGTH = 11
 
-# Sequences from long to short, and ways to lay them out: the width of a dense block, a row each; or
-# of each group of rows the width, and how many sequences each row holds, one after the other.
+# Sequences, and ways to lay them out: end to end (None), or a row each of this width.
 ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
-Spec = int | list[tuple[int, list[int]]]
-LAYOUTS: dict[str, Spec] = {
-    "a row each": 7,
-    "wide": MAX_LENGTH,
-    "shared rows": [(9, [1, 2, 2])],
-    "one full row": [(19, [5])],
-    "long apart": [(7, [1]), (6, [1, 2, 1])],
-    "two shared groups": [(13, [2]), (5, [1, 2])],
-}
+LAYOUTS: dict[str, int | None] = {"end to end": None, "a row each": 7, "wide": MAX_LENGTH}
 
 # What the model may have or lack, beside its variant.
 OPTIONS = {
     "as published": {},
     "two heads": {"num_heads": 2},
     "a head a unit": {"num_heads": 6},
-    "projection": {"output_projection": True, "num_heads": 3},
+    "projection": {"output_projection": True, "num_heads": 2},
     "no residual": {"residual": False},
     "no position": {"position_embedding": False},
     "untied": {"tied_embedding": False},
@@ -78,27 +69,16 @@ def toy_model(config: ModelConfig, seed: int = 1) -> SASRec:
     return model
 
 
-def toy_layout(lengths: list[int], spec: Spec | None = None) -> Layout:
-    """Sequences of `lengths`, in order, laid out as `spec` says; without, densely."""
-    if spec is None or isinstance(spec, int):
-        return lay_out_dense(torch.tensor(lengths), spec or max(lengths))
-    groups, starts, slot = [], [], 0
-    left = iter(lengths)
-    for width, counts in spec:
-        groups.append(Group(len(counts), width, max(counts)))
-        for count in counts:
-            ends = np.cumsum([next(left) for _ in range(count)])
-            assert ends[-1] <= width
-            starts += [slot, *(slot + ends[:-1])]
-            slot += width
-    assert next(left, None) is None
-    packing = Packing(tuple(groups), np.arange(len(lengths)), np.array(starts))
-    return lay_out(np.array(lengths), packing)
+def toy_layout(lengths: list[int], width: int | None = None) -> Layout:
+    """Sequences of `lengths` in order, end to end or a row of `width` each."""
+    if width is None:
+        return lay_out(np.array(lengths))
+    return lay_out_dense(torch.tensor(lengths), width)
 
 
-def toy_batch(rows: list[list[int]], spec: Spec | None = None) -> Batch:
+def toy_batch(rows: list[list[int]], width: int | None = None) -> Batch:
     """`rows` of items, a sequence each, oldest first, laid out as in `toy_layout`."""
-    layout = toy_layout([len(row) for row in rows], spec)
+    layout = toy_layout([len(row) for row in rows], width)
     items = torch.zeros(len(layout.real), dtype=torch.int64)
     for row, last in zip(rows, layout.last_slots.tolist(), strict=True):
         items[last + 1 - len(row) : last + 1] = torch.tensor(row)

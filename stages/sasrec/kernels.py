@@ -53,7 +53,12 @@ def kernel(function: Callable[..., None]) -> Kernel:
     """Compile a kernel when it is first called."""
     alone = numba.njit(cache=True, **_OPTIONS)(function)
     # A function of its own, without a closure: with one numba would compile it in every process.
-    names = {"run": alone, "prange": numba.prange, "int64": np.int64, "__name__": function.__module__}
+    names = {
+        "run": alone,
+        "prange": numba.prange,
+        "int64": np.int64,
+        "__name__": function.__module__,
+    }
     in_parts = FunctionType(_in_parts.__code__, names)
     in_parts.__qualname__ = f"{function.__qualname__}_in_parts"
     return Kernel(alone, numba.njit(cache=True, parallel=True, **_OPTIONS)(in_parts))
@@ -69,13 +74,11 @@ def run_parts(kernel: Kernel, *arguments: object, edges: np.ndarray) -> None:
     if len(edges) == 2:
         kernel.alone(*arguments, 0, edges[0], edges[1])
     else:
-        _set_threads(torch.get_num_threads())
-        kernel.in_parts(edges, *arguments)
-
-
-@cache
-def _set_threads(threads: int) -> None:
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        try:
+            kernel.in_parts(edges, *arguments)
+        except SystemError as error:  # numba's way to say that a part raised
+            raise (error.__cause__ or error) from None
 
 
 def parts_of(costs: np.ndarray) -> np.ndarray:

@@ -45,11 +45,11 @@ class _LayerNorm(torch.autograd.Function):
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
         x, weight, moments = ctx.saved_tensors
         edges = even_parts(len(x), SLOT_COST)
-        of_x, sums = torch.empty_like(x), x.new_zeros(2, len(edges) - 1, x.shape[1])
+        of_x, sums = torch.empty_like(x), x.new_zeros(len(edges) - 1, 2, x.shape[1])
         run_parts(
-            specialised("position_kernels", SIZE=x.shape[1]).norm_backward,
+            specialised("position_kernels", SIZE=x.shape[1]).norm_backward_part,
             *(gradient.contiguous().numpy(), x.numpy(), weight.detach().numpy(), moments.numpy()),
-            *(of_x.numpy(), *sums.numpy()),
+            *(of_x.numpy(), sums.numpy()),
             edges=edges,
         )
-        return of_x, *sums.sum(1), None
+        return of_x, *sums.sum(0), None

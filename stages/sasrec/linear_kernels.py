@@ -21,7 +21,6 @@ WIDTH, DEPTH = -(-SIZE // 16) * 16, -(-SIZE // ROWS) * ROWS
 SLOTS = 64  # of one pass of `outer_products`
 
 
-
 @joined
 def along(weight):  # noqa: ANN001, ANN201
     """`weight` [D, D] as columns of y = x W, for `linear`."""

@@ -8,7 +8,6 @@ item's embedding. The authors' code and their paper differ in where a block norm
 adds; `VARIANTS` is that difference as a table.
 """
 
-import itertools
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -135,12 +134,11 @@ class Block(nn.Module):
 
     def _fused(self, x: Tensor, batch: Batch) -> Tensor:
         """What `forward` says, by compiled loops."""
-        none = x.new_empty(0, 0), x.new_empty(0)
         layers = (
-            *(self.attention_norm, self.query, self.key, self.value, self.projection),
-            *(self.feed_forward_norm, self.inner, self.outer),
+            *(self.attention_norm, self.query, self.key, self.value),
+            *(self.feed_forward_norm, self.inner, self.outer, self.projection),
         )
-        weights = [tuple(layer.parameters()) or none for layer in layers]
+        weights = [weight for layer in layers for weight in layer.parameters()]
         projects = not isinstance(self.projection, nn.Identity)
         setting = Setting(
             (*map(int, self.variant), int(self.residual), int(projects)),
@@ -149,7 +147,7 @@ class Block(nn.Module):
             batch.layout,
             self._active_noise,
         )
-        return FusedBlock.apply(x, setting, *itertools.chain.from_iterable(weights))
+        return FusedBlock.apply(x, setting, *weights)
 
     @property
     def _projections(self) -> Projections:

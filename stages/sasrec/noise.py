@@ -50,10 +50,10 @@ class Noise:
         self._used += count
         return self._pool[start : self._used]
 
-    def keep(self, *shape: int) -> Tensor:
-        """float32 of `shape`, on the CPU: 0 where a unit is dropped, its scale where it is kept."""
+    def keep(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Of `shape`, on the CPU: 0 where a unit is dropped, its scale where it is kept."""
         kept = (self.units(math.prod(shape)) >= self.threshold).view(np.uint8)
-        return torch.from_numpy(kept).to(torch.float32).mul_(self.scale).view(shape)
+        return torch.from_numpy(kept).to(dtype).mul_(self.scale).view(shape)
 
     def dropout(self, x: Tensor) -> Tensor:
         """`x` (any shape, floating) with units dropped and the kept ones scaled."""
@@ -61,7 +61,7 @@ class Noise:
             return x
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.rate)
-        return x * self.keep(*x.shape).to(x.dtype)
+        return x * self.keep(*x.shape, dtype=x.dtype)
 
     def _draw(self, count: int) -> np.ndarray:
         words = -(-count * self._unit.itemsize // 8)

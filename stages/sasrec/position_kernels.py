@@ -32,14 +32,13 @@ def norm(x, weight, bias, epsilon, y, moments, part, start, stop):  # noqa: ANN0
         moments[0, i], moments[1, i] = mean, scale
 
 
-@kernel
-def norm_backward(gradient, x, weight, moments, of_x, of_weight, of_bias, part, start, stop):  # noqa: ANN001, ANN201
-    """Fill of_x, and add to the part's rows of of_weight and of_bias [parts, D].
+@joined
+def norm_backward(gradient, x, weight, moments, of_x, of_weight, of_bias, first, last):  # noqa: ANN001, ANN201
+    """Fill of_x [T, D], and add to of_weight and of_bias [D].
 
     With n = (x - mean) scale and g = gradient weight: scale (g - mean of g - n mean of g n).
     """
-    of_weight, of_bias = of_weight[part], of_bias[part]
-    for i in range(start, stop):
+    for i in range(first, last):
         row, toward, out = x[i], gradient[i], of_x[i]
         mean, scale = moments[0, i], moments[1, i]
         total, along = ZERO, ZERO
@@ -53,6 +52,12 @@ def norm_backward(gradient, x, weight, moments, of_x, of_weight, of_bias, part, 
         for d in range(SIZE):
             normed = (row[d] - mean) * scale
             out[d] = (toward[d] * weight[d] - total - normed * along) * scale
+
+
+@kernel
+def norm_backward_part(gradient, x, weight, moments, of_x, sums, part, start, stop):  # noqa: ANN001, ANN201
+    """`norm_backward`, with of_weight and of_bias of each part in sums [parts, 2, D]."""
+    norm_backward(gradient, x, weight, moments, of_x, sums[part, 0], sums[part, 1], start, stop)
 
 
 @kernel

@@ -20,7 +20,7 @@ ZERO, ONE = np.float32(0), np.float32(1)
 @inlined
 def _check(id_, rows):  # noqa: ANN001, ANN202
     if id_ < 0 or id_ >= rows:
-        raise IndexError("an id lies outside the embedding")
+        raise IndexError("index out of range: an id lies outside its embedding")
 
 
 @kernel
