@@ -138,7 +138,9 @@ def test_files(workspace: Path) -> None:
         entry = declared(stage)
         deps = {path.replace("${data.path}", "mine.csv") for path in names(entry["deps"])}
         outs = names(entry["outs"]) | names(entry.get("metrics", []))
-        writes = {path for path in writes if not path.endswith(".lock")}
+        writes = {
+            path for path in writes if not path.endswith(".lock") and "__pycache__" not in path
+        }
         reads -= {"params.yaml"} | {path for path in reads if covering(path, outs)}
         reads = {path for path in reads if path.endswith(".py") or not path.startswith("stages")}
         assert {covering(path, deps) for path in reads} == deps, stage

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from toys import (
@@ -101,30 +102,34 @@ def test_dropout_only_in_training(variant):
     assert not torch.allclose(noisy, expected)
 
 
+def all_units(*, kept: bool, model: SASRec, counts: list[int], first: bool | None = None):
+    """Instead of `Noise.units`: none is dropped, or all but perhaps those of the first call."""
+    most = np.iinfo(model.noise._unit).max
+
+    def units(count: int) -> np.ndarray:
+        keep = first if first is not None and not counts else kept
+        counts.append(count)
+        return np.full(count, most if keep else 0, model.noise._unit)
+
+    return units
+
+
 def test_dropout_is_where_the_authors_have_it(monkeypatch):
-    model = toy_model(toy_config(num_heads=2, dropout=0.5)).train()
-    shapes = []
-
-    def keep_all(*shape: int) -> torch.Tensor:
-        shapes.append(shape)
-        return torch.ones(shape)
-
-    monkeypatch.setattr(model.noise, "keep", keep_all)
+    model, counts = toy_model(toy_config(num_heads=2, dropout=0.5)).train(), []
+    monkeypatch.setattr(model.noise, "units", all_units(kept=True, model=model, counts=counts))
     model(toy_batch(ROWS[1:3], 5))
-    # Attention's weights [R H, W, W], then both layers of the feed-forward [T, D].
-    block = [(4, 5, 5), (10, 6), (10, 6)]
-    assert shapes == [(10, 6), *block, *block]  # [T, D] of the embedding first
+    # [T, D] of the embedding; a block's weights of attention, of each position with itself and
+    # those before it, a head each, and both layers of the feed-forward, [T, D].
+    block = [2 * (15 + 10), 60, 60]
+    assert counts == [60, *block, *block]
 
 
 def test_dropout_of_all_updates_leaves_the_residual(monkeypatch):
-    model = toy_model(toy_config(variant="paper", dropout=0.5)).train()
+    model, counts = toy_model(toy_config(variant="paper", dropout=0.5)).train(), []
     without_blocks = toy_model(toy_config(num_blocks=0))
     without_blocks.load_state_dict(model.state_dict(), strict=False)
     batch = toy_batch(ROWS[:1])
-    first = iter([True])
-
-    def keep_only_first(*shape: int) -> torch.Tensor:
-        return torch.full(shape, float(next(first, False)))
-
-    monkeypatch.setattr(model.noise, "keep", keep_only_first)
+    units = all_units(kept=False, model=model, counts=counts, first=True)
+    monkeypatch.setattr(model.noise, "units", units)
+    monkeypatch.setattr(model.noise, "scale", 1.0)
     torch.testing.assert_close(model(batch), without_blocks(batch), **EXACT)

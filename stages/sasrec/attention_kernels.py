@@ -93,7 +93,7 @@ def _inner_products(rows, others, first, seen, width, out):  # noqa: ANN001, ANN
 
 @kernel
 def forward(query, key, value, starts, lengths, triangles, num_heads, units, threshold, scale,
-            output, weights, part, start, stop):  # fmt: skip  # noqa: ANN001, ANN201
+            output, weights, part, start, stop):  # fmt: skip  # noqa: ANN001
     """Fill output [T, D] and, if it is not empty, `weights`, from query, key and value [T, D].
 
     A weight is dropped where its unit is under the threshold; without units none is.
@@ -155,7 +155,7 @@ def forward(query, key, value, starts, lengths, triangles, num_heads, units, thr
 
 @kernel
 def backward(query, key, value, gradient, starts, lengths, triangles, num_heads, weights,
-             scale, of_query, of_key, of_value, part, start, stop):  # fmt: skip  # noqa: ANN001, ANN201
+             scale, of_query, of_key, of_value, part, start, stop):  # fmt: skip  # noqa: ANN001
     """Fill of_query, of_key and of_value [T, D], from the gradient [T, D] of the output."""
     longest = _longest(lengths, start, stop)
     values = np.zeros((SHORT, WIDTH), query.dtype)

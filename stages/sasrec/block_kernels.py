@@ -139,7 +139,7 @@ def forward(
     x, weights, query_normed, key_value_normed, residual_normed, after, adds,
     projects, starts, lengths, triangles, attention_units, hidden_units, result_units, threshold,
     scale, epsilon, planes, moments, attention, out, part, start, stop,
-):  # fmt: skip  # noqa: ANN001, ANN201
+):  # fmt: skip
     """Fill planes, moments, attention and out [T, D], from x [T, D]."""
     if start == stop:
         return
@@ -197,7 +197,7 @@ def backward(
     gradient, x, weights, query_normed, key_value_normed, residual_normed, after, adds,
     projects, starts, lengths, triangles, result_units, threshold, scale, planes, moments,
     attention, scratch, of_x, sums, part, start, stop,
-):  # fmt: skip  # noqa: ANN001, ANN201
+):  # fmt: skip
     """Fill of_x [T, D] and the part's sums [parts, ROWS, D], 0 before, from the gradient of out.
 
     The sums are for `gradients` to finish.

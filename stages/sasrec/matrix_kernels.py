@@ -14,7 +14,7 @@ ZERO = np.float32(0)
 
 
 @inlined
-def load(array, slot, count, column, size, rows):  # noqa: ANN001, ANN202
+def load(array, slot, count, column, size, rows):  # noqa: ANN001
     """rows[:count, :size] = array[slot:, column:]"""
     for i in range(count):
         source, row = array[slot + i], rows[i]
@@ -23,7 +23,7 @@ def load(array, slot, count, column, size, rows):  # noqa: ANN001, ANN202
 
 
 @inlined
-def load_across(array, slot, count, column, size, columns):  # noqa: ANN001, ANN202
+def load_across(array, slot, count, column, size, columns):  # noqa: ANN001
     """columns[:size, :count] = array[slot:, column:]^T"""
     for i in range(count):
         source = array[slot + i]
@@ -32,7 +32,7 @@ def load_across(array, slot, count, column, size, columns):  # noqa: ANN001, ANN
 
 
 @inlined
-def store(rows, count, size, array, slot, column):  # noqa: ANN001, ANN202
+def store(rows, count, size, array, slot, column):  # noqa: ANN001
     """array[slot:, column:] = rows[:count, :size]"""
     for i in range(count):
         row, target = rows[i], array[slot + i]
@@ -41,7 +41,7 @@ def store(rows, count, size, array, slot, column):  # noqa: ANN001, ANN202
 
 
 @inlined
-def products(rows, columns, count, depth, out):  # noqa: ANN001, ANN202
+def products(rows, columns, count, depth, out):  # noqa: ANN001
     """out[:, :count] = rows[:, :depth] columns[:depth, :count] for four rows.
 
     Four terms at a time, so that a sum is read and written once for four products.
@@ -56,7 +56,7 @@ def products(rows, columns, count, depth, out):  # noqa: ANN001, ANN202
             columns[d + 1],
             columns[d + 2],
             columns[d + 3],
-        )  # noqa: E501
+        )
         a0, a1, a2, a3 = row0[d], row0[d + 1], row0[d + 2], row0[d + 3]
         b0, b1, b2, b3 = row1[d], row1[d + 1], row1[d + 2], row1[d + 3]
         c0, c1, c2, c3 = row2[d], row2[d + 1], row2[d + 2], row2[d + 3]
@@ -70,7 +70,7 @@ def products(rows, columns, count, depth, out):  # noqa: ANN001, ANN202
 
 
 @inlined
-def add_outer(factors, rows, count, width, sums):  # noqa: ANN001, ANN202
+def add_outer(factors, rows, count, width, sums):  # noqa: ANN001
     """sums[:count] += factors[:, :count]^T rows for four rows."""
     row0, row1, row2, row3 = rows[0], rows[1], rows[2], rows[3]
     factor0, factor1, factor2, factor3 = factors[0], factors[1], factors[2], factors[3]
@@ -82,7 +82,7 @@ def add_outer(factors, rows, count, width, sums):  # noqa: ANN001, ANN202
 
 
 @inlined
-def add_products_across(rows, first, columns, count, depth, out):  # noqa: ANN001, ANN202
+def add_products_across(rows, first, columns, count, depth, out):  # noqa: ANN001
     """out[first : first + 4, :count] += rows[:depth, first : first + 4]^T columns[:depth, :count]."""
     out0, out1, out2, out3 = out[first], out[first + 1], out[first + 2], out[first + 3]
     for i in range(0, depth, 4):

@@ -25,7 +25,7 @@ def _check(id_, rows):  # noqa: ANN001, ANN202
 
 @kernel
 def embed(items, positions, item_embedding, position_embedding, factor, units, threshold, scale,
-          out, part, start, stop):  # fmt: skip  # noqa: ANN001, ANN201
+          out, part, start, stop):  # fmt: skip  # noqa: ANN001
     """Slots of out [T, D] = dropout(factor item + position).
 
     Without positions `position_embedding` has no rows; without dropout `units` are empty.
