@@ -79,7 +79,9 @@ def _query(weights):  # noqa: ANN001, ANN202
             for j in range(SIZE):
                 bias[j] += weights[QUERY_BIAS, i] * weights[KEY + i, j]
     else:
-        query[:], bias[:] = _matrix(weights, QUERY), weights[QUERY_BIAS]
+        add(query, _matrix(weights, QUERY), query, 0, SIZE)
+        for j in range(SIZE):
+            bias[j] = weights[QUERY_BIAS, j]
     for i in range(SIZE):
         bias[i] *= scale
         for j in range(SIZE):
@@ -101,15 +103,17 @@ def gradients(sums, weights, out):  # noqa: ANN001, ANN201
         for d in range(SIZE):
             out[row, d] *= scale
     if HEADS == 1:  # by way of `_query`
-        of_query, of_bias = _matrix(out, QUERY).copy(), out[QUERY_BIAS].copy()
+        of_query = np.zeros((SIZE, SIZE), out.dtype)
+        add(of_query, _matrix(out, QUERY), of_query, 0, SIZE)
         linear(_matrix(weights, KEY), along(of_query), _matrix(out, QUERY), False, 0, SIZE)
         linear(_matrix(weights, QUERY), across(of_query), _matrix(out, KEY), False, 0, SIZE)
+        of_bias = np.zeros(SIZE, out.dtype)
         for i in range(SIZE):
-            total = ZERO
             for j in range(SIZE):
-                total += weights[KEY + i, j] * of_bias[j]
-                out[KEY + i, j] += weights[QUERY_BIAS, i] * of_bias[j]
-            out[QUERY_BIAS, i] = total
+                of_bias[i] += weights[KEY + i, j] * out[QUERY_BIAS, j]
+                out[KEY + i, j] += weights[QUERY_BIAS, i] * out[QUERY_BIAS, j]
+        for i in range(SIZE):
+            out[QUERY_BIAS, i] = of_bias[i]
 
 
 @joined

@@ -7,9 +7,13 @@ Loops of a length that the compiler knows take half the time. So some kernels' m
 imported but made by `specialised`, once for each hidden size, with that as a constant.
 """
 
+import atexit
 import hashlib
 import importlib.util
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,11 +24,37 @@ import numba
 import numpy as np
 import torch
 
-_HERE = Path(__file__).parent
-# Compiled code is kept by a hash of the sources, which numba itself would not look at where a
-# kernel calls what another file has.
-_SOURCES = b"".join(path.read_bytes() for path in sorted(_HERE.glob("*kernels.py")))
-_COMPILED = _HERE / "__pycache__" / f"kernels-{hashlib.sha256(_SOURCES).hexdigest()[:12]}"
+_SOURCES = sorted(Path(__file__).parent.glob("*kernels.py"))
+
+
+def _home() -> Path:
+    """A copy of the kernels' sources in the user's cache, by what they say.
+
+    Numba keeps compiled code beside a path: with this one it is found again from another clone or
+    an experiment's folder, and never when a function that a kernel calls has changed.
+    """
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in _SOURCES)).hexdigest()[:12]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sasrec" / digest
+    if home.exists():
+        return home
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        copy = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=home.parent))
+    except OSError:  # nothing can be kept: compile anew in every process
+        home, copy = None, Path(tempfile.mkdtemp(prefix="sasrec-"))
+        atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    for source in _SOURCES:
+        shutil.copyfile(source, copy / source.name)
+    if home is None:
+        return copy
+    try:
+        copy.rename(home)
+    except OSError:  # it is there
+        shutil.rmtree(copy)
+    return home
+
+
+_HOME = _home()
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
 _OPTIONS = {
     "nogil": True,
@@ -33,7 +63,6 @@ _OPTIONS = {
 }
 # OpenMP's threads are there at once; torch has loaded it where it works.
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
-numba.config.CACHE_DIR = str(_COMPILED)
 
 joined = numba.njit(cache=True, **_OPTIONS)  # called by kernels
 inlined = numba.njit(forceinline=True, **_OPTIONS)
@@ -52,14 +81,15 @@ class Kernel(NamedTuple):
 def kernel(function: Callable[..., None]) -> Kernel:
     """Compile a kernel when it is first called."""
     alone = numba.njit(cache=True, **_OPTIONS)(function)
-    # A function of its own, without a closure: with one numba would compile it in every process.
+    # A function of its own, with a name instead of a closure, which numba would not keep compiled.
+    code = _in_parts.__code__.replace(co_filename=function.__code__.co_filename)
     names = {
         "run": alone,
         "prange": numba.prange,
         "int64": np.int64,
         "__name__": function.__module__,
     }
-    in_parts = FunctionType(_in_parts.__code__, names)
+    in_parts = FunctionType(code, names)
     in_parts.__qualname__ = f"{function.__qualname__}_in_parts"
     return Kernel(alone, numba.njit(cache=True, parallel=True, **_OPTIONS)(in_parts))
 
@@ -107,13 +137,12 @@ def _parts(cost: float) -> int:
 @cache
 def specialised(name: str, **constants: int) -> ModuleType:
     """The kernels of `<name>.py` with these constants, which its code finds in `globals()`."""
-    spec = importlib.util.spec_from_file_location(
-        "_".join(("sasrec", name, *map(str, constants.values()))), _HERE / f"{name}.py"
-    )
+    name_of_all = "_".join(("sasrec", name, *map(str, constants.values())))
+    spec = importlib.util.spec_from_file_location(name_of_all, _HOME / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     vars(module).update(constants)
-    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_COMPILED / spec.name)
-    sys.modules[spec.name] = module  # where numba looks for it
+    sys.modules[name_of_all] = module  # where numba looks for it
+    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_HOME / name_of_all)
     try:
         spec.loader.exec_module(module)
     finally:
