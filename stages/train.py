@@ -11,12 +11,14 @@ import sasrec.threads  # isort: skip  # noqa: F401, before torch
 from functools import partial
 from pathlib import Path
 
+from sasrec.block_check import check_blocks
 from sasrec.checkpoint import save_model
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
 from sasrec.evaluate_params import EvaluateParams
 from sasrec.files import new_folder, read_json, write_csv, write_json
 from sasrec.fitting import fit
+from sasrec.fused_block import is_compiled
 from sasrec.hyperparameters import ModelParams
 from sasrec.lock import only_one
 from sasrec.memory import keep_freed_memory
@@ -58,6 +60,9 @@ def main() -> None:
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
             f"{processes.size} process(es) on {describe_device(device)}"
         )
+        if device.type == "cpu" and not is_compiled(config.hidden_size, config.num_heads):
+            report("compiling loops for this model: about half a minute, once on this machine")
+        check_blocks(model)
         history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
         if processes.is_first:
             with new_folder(MODEL) as folder:

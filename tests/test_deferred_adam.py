@@ -111,7 +111,7 @@ def test_catching_up_twice_changes_nothing():
 
 def test_rows_may_be_named_repeatedly():
     once, _, _ = pair(7, seed=3)
-    often, dense, _ = pair(7, seed=3)
+    often, _, _ = pair(7, seed=3)
     for adam, ids in ((once, [5, 2]), (often, [5, 2, 5, 5, 2])):
         adam.read(torch.tensor(ids))
         adam.weight.grad[[2, 5]] = 1.5

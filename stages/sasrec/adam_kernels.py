@@ -11,7 +11,7 @@ SIZE = globals()["SIZE"]  # D, by kernels.specialised
 
 
 @joined
-def distinct(ids, met_in, step, found):  # noqa: ANN001, ANN201
+def distinct(ids, met_in, step, found):
     """Each of `ids` (int64 [M]) once, in the order of first places, into `found`; returns how many.
 
     Args:
@@ -28,7 +28,7 @@ def distinct(ids, met_in, step, found):  # noqa: ANN001, ANN201
 
 @kernel
 def move(ids, step_of, now, sums, powers, bases, rate, epsilon, weights, means, squares,
-         part, start, stop):  # fmt: skip  # noqa: ANN001
+         part, start, stop):  # fmt: skip
     """Move rows `ids` [U] without gradients from their steps, step_of [N], to the step `now`.
 
     Args:
@@ -63,7 +63,7 @@ def move(ids, step_of, now, sums, powers, bases, rate, epsilon, weights, means, 
 
 @kernel
 def step(ids, step_of, now, rate, beta1, beta2, epsilon, weights, means, squares, gradients,
-         part, start, stop):  # fmt: skip  # noqa: ANN001
+         part, start, stop):  # fmt: skip
     """Adam's step `now` of rows `ids` [U] of weights, means, squares, gradients [N, D].
 
     Their gradients become 0.

@@ -34,7 +34,7 @@ ZERO, ONE = np.float32(0), np.float32(1)
 
 
 @inlined
-def _exp(x):  # noqa: ANN001, ANN202
+def _exp(x):
     """e^x for float32 x <= 0, to 2e-7 of itself, by a polynomial (Cephes, expf) that vectorises."""
     x = max(x, np.float32(-87))
     power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
@@ -54,7 +54,7 @@ _exponential = _exp if SINGLE else math.exp
 
 
 @inlined
-def _longest(lengths, start, stop):  # noqa: ANN001, ANN202
+def _longest(lengths, start, stop):
     longest = 0
     for sequence in range(start, stop):
         longest = max(longest, lengths[sequence])
@@ -62,7 +62,7 @@ def _longest(lengths, start, stop):  # noqa: ANN001, ANN202
 
 
 @inlined_fast
-def _largest(row, count):  # noqa: ANN001, ANN202
+def _largest(row, count):
     """Of the first `count` entries; NaN is passed over, which vectorises, and shows in the rest."""
     largest = row[0]
     for j in range(count):
@@ -71,7 +71,7 @@ def _largest(row, count):  # noqa: ANN001, ANN202
 
 
 @inlined
-def _clear(rows, count):  # noqa: ANN001, ANN202
+def _clear(rows, count):
     for i in range(count):
         row = rows[i]
         for d in range(WIDTH):
@@ -79,7 +79,7 @@ def _clear(rows, count):  # noqa: ANN001, ANN202
 
 
 @inlined
-def _inner_products(rows, others, first, seen, width, out):  # noqa: ANN001, ANN202
+def _inner_products(rows, others, first, seen, width, out):
     """out = rows others^T: each of the rows first .. seen - 1 with the others up to itself."""
     for i in range(seen - first):
         row, line = rows[i], out[i]
@@ -93,7 +93,7 @@ def _inner_products(rows, others, first, seen, width, out):  # noqa: ANN001, ANN
 
 @kernel
 def forward(query, key, value, starts, lengths, triangles, num_heads, units, threshold, scale,
-            output, weights, part, start, stop):  # fmt: skip  # noqa: ANN001
+            output, weights, part, start, stop):  # fmt: skip
     """Fill output [T, D] and, if it is not empty, `weights`, from query, key and value [T, D].
 
     A weight is dropped where its unit is under the threshold; without units none is.
@@ -155,7 +155,7 @@ def forward(query, key, value, starts, lengths, triangles, num_heads, units, thr
 
 @kernel
 def backward(query, key, value, gradient, starts, lengths, triangles, num_heads, weights,
-             scale, of_query, of_key, of_value, part, start, stop):  # fmt: skip  # noqa: ANN001
+             scale, of_query, of_key, of_value, part, start, stop):  # fmt: skip
     """Fill of_query, of_key and of_value [T, D], from the gradient [T, D] of the output."""
     longest = _longest(lengths, start, stop)
     values = np.zeros((SHORT, WIDTH), query.dtype)

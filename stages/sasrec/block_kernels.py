@@ -53,19 +53,19 @@ along, across, linear, outer_products = (
 
 
 @joined
-def _slots(starts, count, start, stop):  # noqa: ANN001, ANN202
+def _slots(starts, count, start, stop):
     """The slots of sequences start .. stop - 1, with what lies between them."""
     first = starts[start] if start > 0 else 0
     return first, starts[stop] if stop < len(starts) else count
 
 
 @joined
-def _matrix(weights, name):  # noqa: ANN001, ANN202
+def _matrix(weights, name):
     return weights[name : name + SIZE]
 
 
 @joined
-def _query(weights):  # noqa: ANN001, ANN202
+def _query(weights):
     """The weight [D, D] and bias [D] of queries, scaled by 1 / sqrt(d).
 
     With one head the keys' weights are taken in: (x W_q + b_q) (c W_k)^T, with W_q and W_k applied
@@ -90,7 +90,7 @@ def _query(weights):  # noqa: ANN001, ANN202
 
 
 @joined
-def gradients(sums, weights, out):  # noqa: ANN001, ANN201
+def gradients(sums, weights, out):
     """Fill out [ROWS, D], the gradient of `weights`, by the parts' sums [parts, ROWS, D]."""
     for row in range(len(out)):
         for d in range(SIZE):
@@ -117,7 +117,7 @@ def gradients(sums, weights, out):  # noqa: ANN001, ANN201
 
 
 @joined
-def _layer(x, weight, bias, y, first, last):  # noqa: ANN001, ANN202
+def _layer(x, weight, bias, y, first, last):
     """y = x W^T + bias"""
     linear(x, across(weight), y, False, first, last)
     for t in range(first, last):
@@ -127,7 +127,7 @@ def _layer(x, weight, bias, y, first, last):  # noqa: ANN001, ANN202
 
 
 @joined
-def _layer_backward(gradient, x, weight, of_x, adds, sums, name, first, last):  # noqa: ANN001, ANN202
+def _layer_backward(gradient, x, weight, of_x, adds, sums, name, first, last):
     """Fill of_x, or add to it; and the matrix `name` of `sums` with the bias after it."""
     outer_products(gradient, x, _matrix(sums, name), first, last)
     of_bias = sums[name + SIZE]

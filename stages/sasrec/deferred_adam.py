@@ -77,7 +77,7 @@ class DeferredAdam:
         self._read: np.ndarray | None = None
 
     def read(self, ids: Tensor) -> None:
-        """Bring the rows `ids` (int64 [M], repeats allowed) up to date: the coming step reads them."""
+        """Bring rows `ids` (int64 [M], repeats allowed) up to date: the coming step reads them."""
         found = np.empty(len(ids), np.int64)
         count = self._kernels.distinct(ids.numpy(), self._met_in, self.steps + 1, found)
         self._read = found[:count]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from sasrec import kernels
 from sasrec.kernels import run_parts, specialised
 from sasrec.layout import Layout
 from sasrec.noise import NO_UNITS, Noise
@@ -30,6 +31,11 @@ class Setting(NamedTuple):
     noise: Noise | None
 
 
+def is_compiled(size: int, num_heads: int, dtype: torch.dtype = torch.float32) -> bool:
+    """Whether the loops for such blocks are compiled on this machine; else it takes a while."""
+    return kernels.is_compiled("block_kernels", **_constants(size, num_heads, dtype))
+
+
 class FusedBlock(torch.autograd.Function):
     """(x [T, D], setting, *weights) to [T, D].
 
@@ -39,12 +45,10 @@ class FusedBlock(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, setting, *tensors):  # noqa: ANN001, ANN205
+    def forward(ctx, x, setting, *tensors):  # noqa: ANN001, ANN002, ANN205
         flags, num_heads, epsilon, layout, noise = setting
         size = x.shape[1]
-        kernels = specialised(
-            "block_kernels", SIZE=size, HEADS=num_heads, SINGLE=x.dtype == torch.float32
-        )
+        loops = specialised("block_kernels", **_constants(size, num_heads, x.dtype))
         x = x.contiguous()
         spans, kind = layout.spans, x.numpy().dtype.type
         pairs = num_heads * spans.pairs
@@ -54,40 +58,44 @@ class FusedBlock(torch.autograd.Function):
         saving = not torch.is_inference_mode_enabled()
         # At padding there is nothing to attend to, and nothing is attended.
         new = x.new_empty if layout.width is None else x.new_zeros
-        planes, moments = new(kernels.PLANES, *x.shape).numpy(), x.new_empty(2, 2, len(x)).numpy()
+        planes, moments = new(loops.PLANES, *x.shape).numpy(), x.new_empty(2, 2, len(x)).numpy()
         attention, out = x.new_empty(pairs if saving else 0).numpy(), torch.empty_like(x)
         where = (spans.starts, spans.lengths, spans.triangles)
         run_parts(
-            kernels.forward,
+            loops.forward,
             *(x.numpy(), weights, *flags, *where, *units, threshold, kind(scale), kind(epsilon)),
             *(planes, moments, attention, out.numpy()),
             edges=spans.edges,
         )
         ctx.save_for_backward(x, *tensors)
-        ctx.kept = kernels, weights, flags, layout
+        ctx.kept = loops, weights, flags, layout
         ctx.arrays = units[2], threshold, kind(scale), planes, moments, attention
         return out
 
     @staticmethod
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
         x, *tensors = ctx.saved_tensors
-        kernels, weights, flags, layout = ctx.kept
+        loops, weights, flags, layout = ctx.kept
         spans, of_x = layout.spans, torch.empty_like(x)
         new = x.new_empty if layout.width is None else x.new_zeros
         sums = x.new_zeros(len(spans.edges) - 1, *weights.shape).numpy()
         run_parts(
-            kernels.backward,
+            loops.backward,
             *(gradient.contiguous().numpy(), x.numpy(), weights, *flags),
             *(spans.starts, spans.lengths, spans.triangles, *ctx.arrays),
-            *(new(kernels.SCRATCH, *x.shape).numpy(), of_x.numpy(), sums),
+            *(new(loops.SCRATCH, *x.shape).numpy(), of_x.numpy(), sums),
             edges=spans.edges,
         )
         ctx.arrays = None  # free them at once
         of_weights = x.new_empty(weights.shape)
-        kernels.gradients(sums, weights, of_weights.numpy())
+        loops.gradients(sums, weights, of_weights.numpy())
         parts = of_weights.split([tensor.numel() // x.shape[1] for tensor in tensors])
         return (
             of_x,
             None,
             *(part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)),
         )
+
+
+def _constants(size: int, num_heads: int, dtype: torch.dtype) -> dict[str, int]:
+    return {"SIZE": size, "HEADS": num_heads, "SINGLE": dtype == torch.float32}

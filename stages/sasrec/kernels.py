@@ -94,7 +94,7 @@ def kernel(function: Callable[..., None]) -> Kernel:
     return Kernel(alone, numba.njit(cache=True, parallel=True, **_OPTIONS)(in_parts))
 
 
-def _in_parts(edges, *arguments):  # noqa: ANN001, ANN002, ANN202
+def _in_parts(edges, *arguments):  # noqa: ANN002
     for part in prange(len(edges) - 1):  # noqa: F821
         run(*(arguments + (int64(part), edges[part], edges[part + 1])))  # noqa: F821, RUF005
 
@@ -137,14 +137,23 @@ def _parts(cost: float) -> int:
 @cache
 def specialised(name: str, **constants: int) -> ModuleType:
     """The kernels of `<name>.py` with these constants, which its code finds in `globals()`."""
-    name_of_all = "_".join(("sasrec", name, *map(str, constants.values())))
-    spec = importlib.util.spec_from_file_location(name_of_all, _HOME / f"{name}.py")
+    full_name = _full_name(name, constants)
+    spec = importlib.util.spec_from_file_location(full_name, _HOME / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     vars(module).update(constants)
-    sys.modules[name_of_all] = module  # where numba looks for it
-    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_HOME / name_of_all)
+    sys.modules[full_name] = module  # where numba looks for it
+    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_HOME / full_name)
     try:
         spec.loader.exec_module(module)
     finally:
         numba.config.CACHE_DIR = outer
     return module
+
+
+def is_compiled(name: str, **constants: int) -> bool:
+    """Whether some process has compiled kernels of this module and kept them."""
+    return (_HOME / _full_name(name, constants)).exists()
+
+
+def _full_name(name: str, constants: dict[str, int]) -> str:
+    return "_".join(("sasrec", name, *(str(int(value)) for value in constants.values())))

@@ -79,7 +79,7 @@ class Layout:
         return slots + (torch.arange(len(first)) * width - first)[self.sequences], width
 
     def to_rows(self, x: Tensor) -> Tensor:
-        """[T, D] as [B, W, D], a row a sequence; what follows a sequence in its row is arbitrary."""
+        """[T, D] as [B, W, D], a row a sequence; what follows it in its row is arbitrary."""
         count = len(self.lengths)
         if self.width is not None:
             return x.view(count, self.width, -1)

@@ -22,7 +22,7 @@ SLOTS = 64  # of one pass of `outer_products`
 
 
 @joined
-def along(weight):  # noqa: ANN001, ANN201
+def along(weight):
     """`weight` [D, D] as columns of y = x W, for `linear`."""
     columns = np.zeros((DEPTH, WIDTH), weight.dtype)
     load(weight, 0, SIZE, 0, SIZE, columns)
@@ -30,7 +30,7 @@ def along(weight):  # noqa: ANN001, ANN201
 
 
 @joined
-def across(weight):  # noqa: ANN001, ANN201
+def across(weight):
     """`weight` [D, D] as columns of y = x W^T, a linear layer."""
     columns = np.zeros((DEPTH, WIDTH), weight.dtype)
     load_across(weight, 0, SIZE, 0, SIZE, columns)
@@ -38,7 +38,7 @@ def across(weight):  # noqa: ANN001, ANN201
 
 
 @joined
-def linear(x, columns, y, add, first, last):  # noqa: ANN001, ANN201
+def linear(x, columns, y, add, first, last):
     """y [T, D], or what is added to y, of x [T, D], at slots first .. last - 1."""
     rows = np.zeros((ROWS, DEPTH), x.dtype)
     out = np.zeros((ROWS, WIDTH), x.dtype)
@@ -56,7 +56,7 @@ def linear(x, columns, y, add, first, last):  # noqa: ANN001, ANN201
 
 
 @joined
-def outer_products(x, y, sums, first, last):  # noqa: ANN001, ANN201
+def outer_products(x, y, sums, first, last):
     """sums [D, D] = x^T y over slots first .. last - 1."""
     left = np.zeros((SLOTS, DEPTH), x.dtype)
     right = np.zeros((SLOTS, WIDTH), x.dtype)

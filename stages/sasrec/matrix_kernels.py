@@ -14,7 +14,7 @@ ZERO = np.float32(0)
 
 
 @inlined
-def load(array, slot, count, column, size, rows):  # noqa: ANN001
+def load(array, slot, count, column, size, rows):
     """rows[:count, :size] = array[slot:, column:]"""
     for i in range(count):
         source, row = array[slot + i], rows[i]
@@ -23,7 +23,7 @@ def load(array, slot, count, column, size, rows):  # noqa: ANN001
 
 
 @inlined
-def load_across(array, slot, count, column, size, columns):  # noqa: ANN001
+def load_across(array, slot, count, column, size, columns):
     """columns[:size, :count] = array[slot:, column:]^T"""
     for i in range(count):
         source = array[slot + i]
@@ -32,7 +32,7 @@ def load_across(array, slot, count, column, size, columns):  # noqa: ANN001
 
 
 @inlined
-def store(rows, count, size, array, slot, column):  # noqa: ANN001
+def store(rows, count, size, array, slot, column):
     """array[slot:, column:] = rows[:count, :size]"""
     for i in range(count):
         row, target = rows[i], array[slot + i]
@@ -41,7 +41,7 @@ def store(rows, count, size, array, slot, column):  # noqa: ANN001
 
 
 @inlined
-def products(rows, columns, count, depth, out):  # noqa: ANN001
+def products(rows, columns, count, depth, out):
     """out[:, :count] = rows[:, :depth] columns[:depth, :count] for four rows.
 
     Four terms at a time, so that a sum is read and written once for four products.
@@ -70,7 +70,7 @@ def products(rows, columns, count, depth, out):  # noqa: ANN001
 
 
 @inlined
-def add_outer(factors, rows, count, width, sums):  # noqa: ANN001
+def add_outer(factors, rows, count, width, sums):
     """sums[:count] += factors[:, :count]^T rows for four rows."""
     row0, row1, row2, row3 = rows[0], rows[1], rows[2], rows[3]
     factor0, factor1, factor2, factor3 = factors[0], factors[1], factors[2], factors[3]
@@ -82,8 +82,8 @@ def add_outer(factors, rows, count, width, sums):  # noqa: ANN001
 
 
 @inlined
-def add_products_across(rows, first, columns, count, depth, out):  # noqa: ANN001
-    """out[first : first + 4, :count] += rows[:depth, first : first + 4]^T columns[:depth, :count]."""
+def add_products_across(rows, first, columns, count, depth, out):
+    """out[first:, :count] += rows[:depth, first:]^T columns[:depth, :count] for four rows of out."""
     out0, out1, out2, out3 = out[first], out[first + 1], out[first + 2], out[first + 3]
     for i in range(0, depth, 4):
         column0, column1, column2, column3 = (

@@ -105,8 +105,14 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, batch: Batch) -> Tensor:
         """[T, D] to [T, D]."""
-        if by_hand(x):
-            return self._fused(x, batch)
+        return self._fused(x, batch) if by_hand(x) else self.formula(x, batch)
+
+    def formula(self, x: Tensor, batch: Batch) -> Tensor:
+        """What a block computes, step by step.
+
+        On the CPU block_kernels.py restates it; block_check.py holds one against the other before
+        training, so that a change of one alone does not go unseen.
+        """
         query, key_value, residual = self._attention_inputs(x)
         attended = attend(
             query,
@@ -133,15 +139,18 @@ class Block(nn.Module):
         return self._after_attention(residual, attended)
 
     def _fused(self, x: Tensor, batch: Batch) -> Tensor:
-        """What `forward` says, by compiled loops."""
+        """What `formula` says, by compiled loops."""
         layers = (
             *(self.attention_norm, self.query, self.key, self.value),
             *(self.feed_forward_norm, self.inner, self.outer, self.projection),
         )
         weights = [weight for layer in layers for weight in layer.parameters()]
+        query, key_value, residual, after = map(int, self.variant)
+        if after:  # nothing is normed before
+            query = key_value = residual = RAW
         projects = not isinstance(self.projection, nn.Identity)
         setting = Setting(
-            (*map(int, self.variant), int(self.residual), int(projects)),
+            (query, key_value, residual, after, int(self.residual), int(projects)),
             self.num_heads,
             self.attention_norm.eps,
             batch.layout,

@@ -13,7 +13,7 @@ ZERO = np.float32(0)
 
 
 @kernel
-def norm(x, weight, bias, epsilon, y, moments, part, start, stop):  # noqa: ANN001, ANN201
+def norm(x, weight, bias, epsilon, y, moments, part, start, stop):
     """y = (x - mean) scale weight + bias, and moments [2, T] = means and scales."""
     centred = np.empty(SIZE, x.dtype)
     for i in range(start, stop):
@@ -33,7 +33,7 @@ def norm(x, weight, bias, epsilon, y, moments, part, start, stop):  # noqa: ANN0
 
 
 @joined
-def norm_backward(gradient, x, weight, moments, of_x, of_weight, of_bias, first, last):  # noqa: ANN001, ANN201
+def norm_backward(gradient, x, weight, moments, of_x, of_weight, of_bias, first, last):
     """Fill of_x [T, D], and add to of_weight and of_bias [D].
 
     With n = (x - mean) scale and g = gradient weight: scale (g - mean of g - n mean of g n).
@@ -55,13 +55,13 @@ def norm_backward(gradient, x, weight, moments, of_x, of_weight, of_bias, first,
 
 
 @kernel
-def norm_backward_part(gradient, x, weight, moments, of_x, sums, part, start, stop):  # noqa: ANN001, ANN201
+def norm_backward_part(gradient, x, weight, moments, of_x, sums, part, start, stop):
     """`norm_backward`, with of_weight and of_bias of each part in sums [parts, 2, D]."""
     norm_backward(gradient, x, weight, moments, of_x, sums[part, 0], sums[part, 1], start, stop)
 
 
 @kernel
-def drop(x, units, threshold, scale, out, part, start, stop):  # noqa: ANN001, ANN201
+def drop(x, units, threshold, scale, out, part, start, stop):
     """out = dropout(x)"""
     limit = units.dtype.type(threshold)
     for t in range(start, stop):
@@ -72,7 +72,7 @@ def drop(x, units, threshold, scale, out, part, start, stop):  # noqa: ANN001, A
 
 
 @joined
-def drop_relu(x, units, threshold, scale, first, last):  # noqa: ANN001, ANN201
+def drop_relu(x, units, threshold, scale, first, last):
     """x = dropout(relu(x)); without units relu alone."""
     limit = units.dtype.type(threshold)
     for t in range(first, last):
@@ -88,7 +88,7 @@ def drop_relu(x, units, threshold, scale, first, last):  # noqa: ANN001, ANN201
 
 
 @joined
-def drop_relu_backward(gradient, result, scale, first, last):  # noqa: ANN001, ANN201
+def drop_relu_backward(gradient, result, scale, first, last):
     """The gradient of `drop_relu` in place; its result is 0 exactly where none passes."""
     for t in range(first, last):
         row, kept = gradient[t], result[t]
@@ -98,7 +98,7 @@ def drop_relu_backward(gradient, result, scale, first, last):  # noqa: ANN001, A
 
 
 @joined
-def add(x, y, out, first, last):  # noqa: ANN001, ANN201
+def add(x, y, out, first, last):
     """out = x + y"""
     for t in range(first, last):
         row, other, result = x[t], y[t], out[t]
@@ -107,7 +107,7 @@ def add(x, y, out, first, last):  # noqa: ANN001, ANN201
 
 
 @joined
-def fill(value, out, first, last):  # noqa: ANN001, ANN201
+def fill(value, out, first, last):
     for t in range(first, last):
         row = out[t]
         for d in range(SIZE):

@@ -18,14 +18,14 @@ ZERO, ONE = np.float32(0), np.float32(1)
 
 
 @inlined
-def _check(id_, rows):  # noqa: ANN001, ANN202
+def _check(id_, rows):
     if id_ < 0 or id_ >= rows:
         raise IndexError("index out of range: an id lies outside its embedding")
 
 
 @kernel
 def embed(items, positions, item_embedding, position_embedding, factor, units, threshold, scale,
-          out, part, start, stop):  # fmt: skip  # noqa: ANN001
+          out, part, start, stop):  # fmt: skip
     """Slots of out [T, D] = dropout(factor item + position).
 
     Without positions `position_embedding` has no rows; without dropout `units` are empty.
@@ -49,8 +49,8 @@ def embed(items, positions, item_embedding, position_embedding, factor, units, t
 
 
 @kernel
-def add(ids, rows, factor, sums, parts, part, start, stop):  # noqa: ANN001, ANN201
-    """Add factor times `rows` [M, D] to the rows `ids` [M] of `sums`: those that are this part's."""
+def add(ids, rows, factor, sums, parts, part, start, stop):
+    """Add factor times `rows` [M, D] to the rows `ids` [M] of `sums` that are this part's."""
     for i in range(len(ids)):
         _check(ids[i], len(sums))
         if ids[i] % parts == part:
@@ -60,7 +60,7 @@ def add(ids, rows, factor, sums, parts, part, start, stop):  # noqa: ANN001, ANN
 
 
 @kernel
-def score(states, embedding, candidates, real, losses, slopes, part, start, stop):  # noqa: ANN001, ANN201
+def score(states, embedding, candidates, real, losses, slopes, part, start, stop):
     """Losses [T] of slots, and slopes [T, C], their derivatives by the scores; 0 where not real.
 
     The first of a slot's candidates [T, C] is its target, the others are negatives.
@@ -85,7 +85,7 @@ def score(states, embedding, candidates, real, losses, slopes, part, start, stop
 
 
 @kernel
-def score_backward(embedding, candidates, slopes, factor, of_states, part, start, stop):  # noqa: ANN001, ANN201
+def score_backward(embedding, candidates, slopes, factor, of_states, part, start, stop):
     """of_states [T, D], from what `score` found, times `factor`."""
     for t in range(start, stop):
         of_state = of_states[t]
@@ -100,7 +100,7 @@ def score_backward(embedding, candidates, slopes, factor, of_states, part, start
 
 
 @kernel
-def add_scored(states, candidates, slopes, factor, of_embedding, parts, part, start, stop):  # noqa: ANN001, ANN201
+def add_scored(states, candidates, slopes, factor, of_embedding, parts, part, start, stop):
     """Add to of_embedding [N + 1, D], times `factor`, those of its rows that are this part's."""
     for t in range(len(states)):
         state = states[t]
