@@ -2,8 +2,8 @@
 
     python benchmarks/equivalence.py --seeds 3 --epochs 40      # after `dvc repro`
 
-Plain means: every batch padded to the full length, torch's own attention, norms, dropout, embedding and
-gradients, and an optimizer that takes every parameter by itself.
+Plain means: every batch padded to the full length, torch's own attention, norms, dropout,
+embedding and gradients, and an optimizer that takes every parameter by itself.
 Reads data/split/; writes benchmarks/equivalence.csv and benchmarks/equivalence.png.
 """
 

@@ -33,7 +33,7 @@ class Setting(NamedTuple):
 
 def is_compiled(size: int, num_heads: int, dtype: torch.dtype = torch.float32) -> bool:
     """Whether the loops for such blocks are compiled on this machine; else it takes a while."""
-    return kernels.is_compiled("block_kernels", **_constants(size, num_heads, dtype))
+    return kernels.is_compiled("block_kernels", "backward", **_constants(size, num_heads, dtype))
 
 
 class FusedBlock(torch.autograd.Function):

@@ -150,9 +150,11 @@ def specialised(name: str, **constants: int) -> ModuleType:
     return module
 
 
-def is_compiled(name: str, **constants: int) -> bool:
-    """Whether some process has compiled kernels of this module and kept them."""
-    return (_HOME / _full_name(name, constants)).exists()
+def is_compiled(name: str, function: str, **constants: int) -> bool:
+    """Whether a kernel is kept compiled, for as many threads as torch has."""
+    if torch.get_num_threads() > 1:
+        function += "_in_parts"
+    return any((_HOME / _full_name(name, constants)).rglob(f"*.{function}-*.nbi"))
 
 
 def _full_name(name: str, constants: dict[str, int]) -> str:

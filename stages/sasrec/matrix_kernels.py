@@ -83,7 +83,7 @@ def add_outer(factors, rows, count, width, sums):
 
 @inlined
 def add_products_across(rows, first, columns, count, depth, out):
-    """out[first:, :count] += rows[:depth, first:]^T columns[:depth, :count] for four rows of out."""
+    """out[first:, :count] += rows[:depth, first:]^T columns[:depth, :count] for four rows."""
     out0, out1, out2, out3 = out[first], out[first + 1], out[first + 2], out[first + 3]
     for i in range(0, depth, 4):
         column0, column1, column2, column3 = (
