@@ -13,12 +13,12 @@ from pathlib import Path
 
 from sasrec.block_check import check_blocks
 from sasrec.checkpoint import save_model
+from sasrec.compiling import compile_for
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
 from sasrec.evaluate_params import EvaluateParams
 from sasrec.files import new_folder, read_json, write_csv, write_json
 from sasrec.fitting import fit
-from sasrec.fused_block import is_compiled
 from sasrec.hyperparameters import ModelParams
 from sasrec.lock import only_one
 from sasrec.memory import keep_freed_memory
@@ -52,16 +52,15 @@ def main() -> None:
 
     keep_freed_memory()
     with world(device) as processes, only_one(MODEL, processes.is_first):
+        report = partial(print, flush=True) if processes.is_first else _say_nothing
+        compile_for(device, config.hidden_size, config.num_heads, report)
         model = SASRec(config, num_items, seed=params.seed)
         trainer = Trainer(model, sequences, params, device, processes)
-        report = partial(print, flush=True) if processes.is_first else _say_nothing
         report(
             f"training {config.variant} on {dataset['name']}: {len(trainer.users):,} users, "
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
             f"{processes.size} process(es) on {describe_device(device)}"
         )
-        if device.type == "cpu" and not is_compiled(config.hidden_size, config.num_heads):
-            report("compiling loops for this model: about half a minute, once on this machine")
         check_blocks(model)
         history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
         if processes.is_first:

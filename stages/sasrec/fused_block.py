@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 
-from sasrec import kernels
 from sasrec.kernels import run_parts, specialised
 from sasrec.layout import Layout
 from sasrec.noise import NO_UNITS, Noise
@@ -31,11 +30,6 @@ class Setting(NamedTuple):
     noise: Noise | None
 
 
-def is_compiled(size: int, num_heads: int, dtype: torch.dtype = torch.float32) -> bool:
-    """Whether the loops for such blocks are compiled on this machine; else it takes a while."""
-    return kernels.is_compiled("block_kernels", "backward", **_constants(size, num_heads, dtype))
-
-
 class FusedBlock(torch.autograd.Function):
     """(x [T, D], setting, *weights) to [T, D].
 
@@ -48,7 +42,9 @@ class FusedBlock(torch.autograd.Function):
     def forward(ctx, x, setting, *tensors):  # noqa: ANN001, ANN002, ANN205
         flags, num_heads, epsilon, layout, noise = setting
         size = x.shape[1]
-        loops = specialised("block_kernels", **_constants(size, num_heads, x.dtype))
+        loops = specialised(
+            "block_kernels", SIZE=size, HEADS=num_heads, SINGLE=x.dtype == torch.float32
+        )
         x = x.contiguous()
         spans, kind = layout.spans, x.numpy().dtype.type
         pairs = num_heads * spans.pairs
@@ -95,7 +91,3 @@ class FusedBlock(torch.autograd.Function):
             None,
             *(part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)),
         )
-
-
-def _constants(size: int, num_heads: int, dtype: torch.dtype) -> dict[str, int]:
-    return {"SIZE": size, "HEADS": num_heads, "SINGLE": dtype == torch.float32}

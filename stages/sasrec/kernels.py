@@ -55,6 +55,7 @@ def _home() -> Path:
 
 
 _HOME = _home()
+_keep_in = _HOME / "compiled"
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
 _OPTIONS = {
     "nogil": True,
@@ -134,6 +135,18 @@ def _parts(cost: float) -> int:
     return max(1, min(torch.get_num_threads(), int(cost / WORTH_A_THREAD)))
 
 
+def keep_in(folder: Path) -> None:
+    """Where compiled kernels are looked for and kept, but for those that are loaded already."""
+    global _keep_in
+    _keep_in = folder
+
+
+def folder_for(size: int, num_heads: int) -> Path:
+    """Where the kernels for a model of this hidden size belong."""
+    threads = "many" if torch.get_num_threads() > 1 else "one"
+    return _HOME / f"compiled-{size}-{num_heads}-{threads}"
+
+
 @cache
 def specialised(name: str, **constants: int) -> ModuleType:
     """The kernels of `<name>.py` with these constants, which its code finds in `globals()`."""
@@ -142,19 +155,12 @@ def specialised(name: str, **constants: int) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     vars(module).update(constants)
     sys.modules[full_name] = module  # where numba looks for it
-    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_HOME / full_name)
+    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_keep_in / full_name)
     try:
         spec.loader.exec_module(module)
     finally:
         numba.config.CACHE_DIR = outer
     return module
-
-
-def is_compiled(name: str, function: str, **constants: int) -> bool:
-    """Whether a kernel is kept compiled, for as many threads as torch has."""
-    if torch.get_num_threads() > 1:
-        function += "_in_parts"
-    return any((_HOME / _full_name(name, constants)).rglob(f"*.{function}-*.nbi"))
 
 
 def _full_name(name: str, constants: dict[str, int]) -> str:

@@ -33,17 +33,19 @@ class Noise:
         coarse = abs(round(256 * rate) / 256 - rate) <= 0.01 * min(rate, 1 - rate)
         self._unit = np.dtype(np.uint8 if coarse else np.uint16)
         levels = 256**self._unit.itemsize
-        self.threshold = min(round(levels * rate), levels - 1)
-        self.scale = levels / (levels - self.threshold)
+        dropped = min(round(levels * rate), levels - 1)
+        self._raw_threshold = dropped
+        self.threshold = dropped if coarse else 1
+        self.scale = levels / (levels - dropped)
         self.reseed(*seed)
 
     def reseed(self, *seed: int) -> None:
         """Start the random bits anew, as if built with this seed."""
         self._bits = np.random.SFC64(np.random.SeedSequence(seed))
-        self._pool, self._used = np.empty(0, self._unit), 0
+        self._pool, self._used = NO_UNITS, 0
 
     def units(self, count: int) -> np.ndarray:
-        """Random uint8 or uint16 [count]; under `threshold` a unit is dropped."""
+        """Random uint8 [count]; a unit under `threshold` is dropped."""
         if self._used + count > len(self._pool):
             self._pool, self._used = self._draw(max(count, POOL)), 0
         start = self._used
@@ -65,4 +67,6 @@ class Noise:
 
     def _draw(self, count: int) -> np.ndarray:
         words = -(-count * self._unit.itemsize // 8)
-        return self._bits.random_raw(words).view(self._unit)[:count]
+        units = self._bits.random_raw(words).view(self._unit)[:count]
+        # So that readers of units know one type only, two bytes are compared here.
+        return units if units.itemsize == 1 else (units >= self._raw_threshold).view(np.uint8)

@@ -1,0 +1,88 @@
+"""Run by compiling.py: compile all that training and ranking a model use, into an empty folder.
+
+    python kernel_warmup.py FOLDER HIDDEN_SIZE NUM_HEADS
+
+It trains and ranks a small model of that size, in steps small and large enough for one thread and
+for several.
+"""
+
+import sasrec.threads  # isort: skip  # noqa: F401, before torch
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sasrec import training
+from sasrec.batches import SequenceReader
+from sasrec.block_check import check_blocks
+from sasrec.kernels import keep_in
+from sasrec.model import ModelConfig, SASRec
+from sasrec.ranking import rank_targets
+from sasrec.sequences import Sequences
+from sasrec.targets import Targets
+from sasrec.training import Trainer, TrainParams
+
+CPU = torch.device("cpu")
+NUM_ITEMS, LENGTH = 200, 20
+
+
+def main(folder: Path, size: int, num_heads: int) -> None:
+    keep_in(folder)
+    for users in (3, 200):
+        items = np.random.default_rng(1).integers(1, NUM_ITEMS + 1, users * LENGTH)
+        owners = np.repeat(np.arange(1, users + 1), LENGTH)
+        sequences = Sequences.from_interactions(owners, items.astype(np.int32), users)
+        for dropout in (0.0, 0.5):
+            training.DEFERRED_FROM = 0 if dropout else 1e9
+            model = SASRec(_config(size, num_heads, dropout), NUM_ITEMS, seed=1)
+            check_blocks(model)
+            Trainer(model, sequences, _params(users), CPU).run_epoch(1)
+            _rank(model, sequences, users)
+
+
+def _config(size: int, num_heads: int, dropout: float) -> ModelConfig:
+    return ModelConfig(
+        variant="paper",
+        hidden_size=size,
+        num_blocks=2,
+        num_heads=num_heads,
+        max_length=LENGTH,
+        dropout=dropout,
+        output_projection=False,
+        position_embedding=True,
+        tied_embedding=True,
+        residual=True,
+        initialisation="xavier_uniform",
+    )
+
+
+def _params(batch_size: int) -> TrainParams:
+    return TrainParams(
+        epochs=1,
+        batch_size=batch_size,
+        learning_rate=1e-3,
+        num_negatives=1,
+        valid_every=1,
+        patience=1,
+        monitor="sampled",
+        seed=1,
+        device="cpu",
+        processes=1,
+        precision="float32",
+        compile=False,
+    )
+
+
+def _rank(model: SASRec, sequences: Sequences, users: int) -> None:
+    """Rank item 1 for each user, among one candidate."""
+    targets = Targets(
+        users=np.arange(1, users + 1),
+        items=np.ones(users, np.int32),
+        candidates=np.full((users, 1), 2, np.int32),
+    )
+    rank_targets(model, SequenceReader(sequences, LENGTH, CPU, dense=False), targets)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
