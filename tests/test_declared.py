@@ -30,7 +30,7 @@ def hook(event, args):
             writes = flags & (os.O_WRONLY | os.O_RDWR)
             opened.add(("w " if writes else "r ") + path[len(here):])
 sys.dont_write_bytecode = True
-sys.pycache_prefix = here + "none"  # sources are read, whatever was compiled before
+sys.pycache_prefix = os.sep + "none"  # sources are read, whatever was compiled before
 script = sys.argv.pop(1)
 sys.argv[0] = script
 sys.path.insert(0, os.path.dirname(os.path.abspath(script)))

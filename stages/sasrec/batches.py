@@ -1,8 +1,8 @@
-"""Batches: random in who shares one, packed in how they lie.
+"""Batches: random in who shares one, end to end or a row each in how they lie.
 
 Shapes: B sequences of a batch, T slots (see layout.py).
 
-Sorting users into batches by length would make packing easier and learning worse: a mean over a
+Sorting users into batches by length would save padding on a GPU, and make learning worse: a mean over a
 batch of short histories gives each of their items many times the weight. So training never does
 that (ranking does, where nothing is learnt); how the sequences of a batch are laid out changes
 nothing that is learnt.
@@ -55,7 +55,7 @@ class SequenceReader:
         max_length: the most recent positions that are kept, n in the paper.
         device: where batches are wanted; to a device other than the CPU the sequences are
             copied once.
-        dense: a row of `max_length` a sequence instead of packed rows. Shapes are then fixed
+        dense: a row of `max_length` a sequence instead of end to end. Shapes are then fixed
             and no step waits for the host: what a GPU or a compiler wants.
     """
 

@@ -35,7 +35,7 @@ def compile_for(
         return
     folder = kernels.folder_for(size, num_heads)
     if not folder.exists():
-        report("compiling loops for this model: about half a minute, once on this machine")
+        report("compiling loops for this model: about 40 s, once on this machine")
         with FileLock(folder.with_suffix(".lock")):
             if not folder.exists():
                 _compile(folder, size, num_heads)

@@ -76,7 +76,7 @@ def rank_targets(
         *(np.empty(count) for _ in range(3)),
         np.empty((count, min(top_k, model.num_items)), np.int64),
     )
-    by_length = np.argsort(-lengths, kind="stable")  # users of like histories pack best
+    by_length = np.argsort(-lengths, kind="stable")  # like histories pad each other least
     size = int(np.clip(MAX_SCORES // (model.num_items + 1), 1, 128))
     chunks = [by_length[start : start + size] for start in range(0, count, size)]
 
