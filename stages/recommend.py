@@ -10,15 +10,19 @@ data/interactions/, data/split/test/.
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
 import argparse
+import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from sasrec.checkpoint import load_model
+from sasrec.compiling import compile_for
 from sasrec.recommending import Catalogue, recommend
 from sasrec.sequences import Sequences
 from sasrec.stage import run_main
 
+CPU = torch.device("cpu")
 MODEL = Path("data/model")
 INTERACTIONS = Path("data/interactions")
 TEST = Path("data/split/test")
@@ -26,7 +30,10 @@ TEST = Path("data/split/test")
 
 def main() -> None:
     arguments = parse_arguments()
-    model = load_model(MODEL, torch.device("cpu"))
+    model = load_model(MODEL, CPU)
+    compile_for(
+        CPU, model.config.hidden_size, model.config.num_heads, partial(print, file=sys.stderr)
+    )
     items = Catalogue.read(INTERACTIONS / "items.csv")
     if arguments.items is not None:
         history = items.numbers(arguments.items.split(","))

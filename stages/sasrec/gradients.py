@@ -1,8 +1,8 @@
 """Where the gradients that are written by hand for the CPU apply.
 
 Autograd keeps every intermediate result and walks a node for every call; on the CPU blocks, layer
-norm, embedding and loss are quicker as compiled loops (kernels.py) with gradients of their own, each
-beside its plain formula. Elsewhere, in torch's compiled code and in mixed precision the plain
+norm, embedding and loss are quicker as compiled loops (kernels.py) with gradients of their own,
+each beside its plain formula. Elsewhere, in torch's compiled code and in mixed precision the plain
 formula is used.
 """
 
