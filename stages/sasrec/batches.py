@@ -3,8 +3,8 @@
 Shapes: B sequences of a batch, T slots (see layout.py).
 
 Sorting users into batches by length would save padding on a GPU, and make learning worse: a mean
-over a batch of short histories gives each of their items many times the weight. So training never does
-that (ranking does, where nothing is learnt); how the sequences of a batch are laid out changes
+over a batch of short histories gives each of their items many times the weight. So training never
+does that (ranking does, where nothing is learnt); how the sequences of a batch are laid out changes
 nothing that is learnt.
 """
 
