@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from sasrec.errors import UserError
 from sasrec.rank_table import protocols, read_rank_table
 from sasrec.results import RANKS, Results, find_results
+from sasrec.yaml_files import parse_yaml
 
 SEED = "train.seed"
 
@@ -125,10 +125,9 @@ def _read_training(results: Results) -> dict[str, Any]:
 
 def _read_yaml(results: Results, path: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(results.read(path) or b"")
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{results.name}: {path} is not valid YAML: {reason}") from None
+        content = parse_yaml(results.read(path) or b"")
+    except ValueError as error:
+        raise UserError(f"{results.name}: {path} is not valid YAML: {error}") from None
     return content if isinstance(content, dict) else {}
 
 

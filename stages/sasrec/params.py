@@ -1,14 +1,13 @@
 """params.yaml, parsed once and strictly: a section becomes a frozen, validated object."""
 
 import difflib
-import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sasrec.errors import UserError
+from sasrec.yaml_files import parse_yaml
 
 PARAMS_FILE = Path("params.yaml")
 SECTIONS = ("data", "split", "model", "train", "evaluate")
@@ -49,35 +48,17 @@ def load_params(section: str, kind: type[S], path: Path = PARAMS_FILE) -> S:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = parse_yaml(path.read_bytes())
     except FileNotFoundError:
         raise UserError(
             f"{path} not found in {Path.cwd()}: run the stages from the repository's root, "
             "for example `python stages/train.py`"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected sections {', '.join(SECTIONS)}")
     return content
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as in YAML 1.2, and a key stated twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is stated twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
 
 
 def _explain(section: str, kind: type[Section], error: ValidationError) -> str:
