@@ -1,6 +1,7 @@
 """Ranks and top lists against loops over items, with scores that are known or those of a model."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,19 @@ def test_dense_and_grouped_batches_rank_alike():
     grouped, dense = (rank(model, sequences, targets, dense=dense) for dense in (False, True))
     np.testing.assert_array_equal(grouped.full, dense.full)
     np.testing.assert_array_equal(grouped.sampled, dense.sampled)
+
+
+def test_who_has_no_candidates_is_ranked_among_all_items_only():
+    sequences, targets = random_case(seed=23)
+    without = np.array([2, 11])
+    drawn = np.delete(np.arange(len(targets.users)), without)
+    fewer = replace(targets, candidates=targets.candidates.copy())
+    fewer.candidates[without] = 0
+    expected, found = (rank(random_model(2), sequences, some) for some in (targets, fewer))
+    for name in ("sampled", "losses"):
+        assert np.isnan(getattr(found, name)[without]).all()
+        assert getattr(found, name)[drawn].tolist() == getattr(expected, name)[drawn].tolist()
+    assert found.full.tolist() == expected.full.tolist()
 
 
 def test_some_users_only_in_their_order():

@@ -245,3 +245,17 @@ def test_targets_that_are_missing_are_named(targets_folder):
     shutil.move(targets_folder / "candidates.npy", targets_folder / "elsewhere.npy")
     with pytest.raises(UserError, match=r"candidates.npy not found: run the stage"):
         Targets.load(targets_folder, num_users=3, num_items=6)
+
+
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_whether_a_sequence_holds_an_item(block):
+    sequences = toy_sequences([[4, 2], [], [7, 7, 1], [2]])
+    users, items = np.array([1, 1, 2, 3, 3, 4]), np.array([2, 7, 2, 7, 2, 2])
+    expected = [True, False, False, True, False, True]
+    assert sequences.hold(users, items, block=block).tolist() == expected
+
+
+def test_a_row_of_candidates_is_whole_or_empty(targets_folder):
+    np.save(targets_folder / "candidates.npy", np.array([[0, 0, 0], [4, 5, 6]], np.int32))
+    targets = Targets.load(targets_folder, num_users=3, num_items=6)
+    assert targets.has_candidates.tolist() == [False, True]

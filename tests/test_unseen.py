@@ -14,6 +14,7 @@ from toys import toy_sequences
 from sasrec.candidates import draw_candidates
 from sasrec.errors import UserError
 from sasrec.negatives import NegativeSampler, check_unseen_exist
+from sasrec.targets import Targets
 from sasrec.unseen import unseen_items
 
 NUM_ITEMS = 11
@@ -103,16 +104,41 @@ def test_candidates_in_blocks_cover_every_user():
     assert found.tolist() == [others(history) for history in histories]
 
 
-def test_too_few_items_for_the_candidates_is_a_sentence():
-    sequences = toy_sequences([[1], [1, 2, 3, 3], [5]])
+@pytest.mark.parametrize("block", [1, 2, 4096])
+def test_who_knows_too_much_gets_no_candidates_and_the_others_theirs(block):
+    sequences = toy_sequences([[1], list(range(1, 12)), [5], [2, 3, 3]])
+    found = candidates_for(sequences, [1, 2, 3, 4], 10, block=block)
+    assert found.tolist() == [others([1]), [0] * 10, others([5]), [0] * 10]
+    targets = Targets(np.arange(1, 5), np.array([2, 3, 4, 5]), found)
+    assert targets.has_candidates.tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("histories", "count", "message"),
+    [
+        # They leave 10, 8, 7 and 5 of 11 items.
+        (
+            [[1], [1, 2, 3, 3], [5, 6, 7, 8], [1, 2, 3, 4, 5, 6]],
+            9,
+            "split.num_candidates = 9: 3 of 4 users leave fewer of the 11 items than that; "
+            "with 8 or fewer at least half of them can be ranked",
+        ),
+        (
+            [list(range(1, 12)), list(range(1, 12)), [1]],
+            1,
+            "split.num_candidates = 1: 2 of 3 users leave fewer of the 11 items than that: most "
+            "users interacted with every item, so there is nothing to rank against",
+        ),
+    ],
+)
+def test_too_few_items_for_most_users_is_a_sentence_with_a_way_out(histories, count, message):
+    sequences, users = toy_sequences(histories), range(1, len(histories) + 1)
     with pytest.raises(UserError) as caught:
-        candidates_for(sequences, [1, 2, 3], 9)
-    assert str(caught.value) == (
-        "split.num_candidates = 9: user 2 leaves only 8 of 11 items; lower split.num_candidates"
-    )
-    with pytest.raises(UserError, match="user 2 leaves only 8"):  # in a later block
-        candidates_for(sequences, [1, 2, 3], 9, block=1)
-    assert candidates_for(sequences, [2], 8).tolist() == [[4, 5, 6, 7, 8, 9, 10, 11]]
+        candidates_for(sequences, users, count, block=1)
+    assert str(caught.value) == message
+    if "or fewer" in message:
+        found = candidates_for(sequences, users, 8)
+        assert found.any(1).tolist() == [True, True, False, False]
 
 
 def sampler_of(*histories, num_items=NUM_ITEMS):

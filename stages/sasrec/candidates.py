@@ -25,25 +25,47 @@ def draw_candidates(
         sequences: all interactions, those of validation and test included.
         users: int64 [E].
 
-    Returns: int32 [E, num_candidates], each row ascending.
+    Returns: int32 [E, num_candidates], each row ascending; zeros for a user who leaves fewer
+        items than that, and so has no place in sampled ranking.
 
     Raises:
-        UserError: a user leaves fewer than `num_candidates` items.
+        UserError: that is so for more than half of the users.
     """
-    candidates = np.empty((len(users), num_candidates), np.int32)
-    for start in range(0, len(users), block):
-        part = users[start : start + block]
-        unseen = unseen_items(sequences, part, num_items)
-        if unseen.counts.min() < num_candidates:
-            user = int(part[unseen.counts.argmin()])
-            raise UserError(
-                f"split.num_candidates = {num_candidates}: user {user} leaves only "
-                f"{unseen.counts.min()} of {num_items} items; lower split.num_candidates"
-            )
+    unseen_counts = _unseen_counts(sequences, users, num_items, block)
+    enough = unseen_counts >= num_candidates
+    if enough.sum() < len(users) / 2:
+        raise UserError(_too_many(num_candidates, unseen_counts, num_items))
+    candidates = np.zeros((len(users), num_candidates), np.int32)
+    kept = np.flatnonzero(enough)
+    for start in range(0, len(kept), block):
+        places = kept[start : start + block]
+        unseen = unseen_items(sequences, users[places], num_items)
         ranks = _distinct(unseen.counts, num_candidates, generator)
-        rows = np.arange(len(part))[:, None]
-        candidates[start : start + block] = np.sort(unseen.nth(rows, ranks), axis=1)
+        rows = np.arange(len(places))[:, None]
+        candidates[places] = np.sort(unseen.nth(rows, ranks), axis=1)
     return candidates
+
+
+def _unseen_counts(
+    sequences: Sequences, users: np.ndarray, num_items: int, block: int
+) -> np.ndarray:
+    """How many items each of `users` never interacted with: int64 [E]."""
+    starts = range(0, len(users), block)
+    parts = (unseen_items(sequences, users[start : start + block], num_items) for start in starts)
+    return np.concatenate([part.counts for part in parts])
+
+
+def _too_many(num_candidates: int, unseen_counts: np.ndarray, num_items: int) -> str:
+    fewer = int((unseen_counts < num_candidates).sum())
+    text = (
+        f"split.num_candidates = {num_candidates}: {fewer:,} of {len(unseen_counts):,} users leave "
+        f"fewer of the {num_items:,} items than that"
+    )
+    # The largest number that half of the users can be given.
+    possible = int(np.sort(unseen_counts)[len(unseen_counts) // 2])
+    if possible:
+        return f"{text}; with {possible} or fewer at least half of them can be ranked"
+    return f"{text}: most users interacted with every item, so there is nothing to rank against"
 
 
 def _distinct(counts: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:

@@ -32,10 +32,10 @@ class Ranks:
     """The rank of each user's target, float64 [E], in the order of `Targets.users`.
 
     Attributes:
-        sampled: among the target's candidates and the target.
+        sampled: among the target's candidates and the target; NaN for a user without candidates.
         full: among all items, or all but those of the user's history, and the target.
         losses: the target's cross-entropy, as in training: -log sigmoid(s) of the target and the
-            mean of -log(1 - sigmoid(s)) over its candidates.
+            mean of -log(1 - sigmoid(s)) over its candidates; NaN without candidates.
         top: int64 [E, min(top_k, N)], the best of the items that `full` ranks, best first; 0
             where there are fewer.
     """
@@ -60,7 +60,8 @@ def rank_targets(
     Args:
         reader: the histories.
         filter_seen: keep the items of the user's history out of the full ranking (never the
-            target itself, which may be in it).
+            target itself, which may be in it: it then competes without the user's other past
+            items, so where users repeat items this flatters, and False is the fair setting).
         top_k: how many of the best items to keep a user.
         progress: called with the number of users done after each chunk.
 
@@ -150,8 +151,10 @@ def _rank_chunk(
     target_scores = scores.gather(1, targets[:, None]).squeeze(1)
     candidate_scores = scores.gather(1, candidates)
     losses = softplus(-target_scores) + softplus(candidate_scores).mean(1)
-    into.losses[places] = losses.cpu().numpy()
-    into.sampled[places] = rank_among(target_scores, candidate_scores).numpy()
+    drawn = candidates.any(1).cpu().numpy()
+    into.losses[places] = np.where(drawn, losses.cpu().numpy(), np.nan)
+    sampled = rank_among(target_scores, candidate_scores).numpy()
+    into.sampled[places] = np.where(drawn, sampled, np.nan)
     scores[:, 0] = -torch.inf
     if seen is not None:
         _leave_out(scores, seen)

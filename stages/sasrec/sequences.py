@@ -37,6 +37,16 @@ class Sequences:
         """The items of one user, int32, oldest first."""
         return self.items[self.offsets[user] : self.offsets[user + 1]]
 
+    def hold(self, users: np.ndarray, items: np.ndarray, block: int = 4096) -> np.ndarray:
+        """Whether the items of each of `users` [E] hold the one of `items` [E]: bool [E]."""
+        found = np.zeros(len(users), np.bool)
+        for start in range(0, len(users), block):
+            stop = min(start + block, len(users))
+            histories = [self.of(user) for user in users[start:stop]]
+            rows = np.repeat(np.arange(start, stop), [len(history) for history in histories])
+            found[rows[np.concatenate(histories) == items[rows]]] = True
+        return found
+
     @classmethod
     def from_interactions(cls, users: np.ndarray, items: np.ndarray, num_users: int) -> "Sequences":
         """Group `items` by `users`, both of shape [interactions], users sorted, ids from 1."""

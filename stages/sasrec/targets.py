@@ -17,7 +17,8 @@ class Targets:
     Attributes:
         users: int32 [E], ascending.
         items: int32 [E], the item that each user interacted with next.
-        candidates: int32 [E, K], items that the user never interacted with.
+        candidates: int32 [E, K], items that the user never interacted with; zeros for a user who
+            leaves fewer than K, and whom sampled ranking leaves out.
     """
 
     users: np.ndarray
@@ -28,6 +29,11 @@ class Targets:
     def sampled_name(self) -> str:
         """The sampled protocol's name in metrics: `sampled_100` for 100 candidates."""
         return f"sampled_{self.candidates.shape[1]}"
+
+    @property
+    def has_candidates(self) -> np.ndarray:
+        """Bool [E]: whom sampled ranking ranks."""
+        return self.candidates.any(axis=1)
 
     def save(self, folder: Path) -> None:
         """Write target_users.npy, target_items.npy and candidates.npy into `folder`."""
@@ -55,5 +61,9 @@ class Targets:
         if (np.diff(users) <= 0).any():
             raise UserError(f"{folder}/target_users.npy: expected ascending users, each once")
         check_items(items, num_items, folder / "target_items.npy")
-        check_items(candidates, num_items, folder / "candidates.npy")
-        return cls(users, items, candidates)
+        targets = cls(users, items, candidates)
+        drawn = targets.has_candidates
+        check_items(
+            candidates if drawn.all() else candidates[drawn], num_items, folder / "candidates.npy"
+        )
+        return targets

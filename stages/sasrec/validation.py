@@ -25,11 +25,17 @@ class Validation:
     full: dict[str, float]
 
 
-def validate(model: SASRec, reader: SequenceReader, targets: Targets) -> Validation:
-    """Rank the validation targets by both protocols; `reader` holds the histories."""
-    ranks = rank_targets(model, reader, targets)
+def validate(
+    model: SASRec, reader: SequenceReader, targets: Targets, *, filter_seen: bool = True
+) -> Validation:
+    """Rank the validation targets by both protocols, as `rank_targets` does.
+
+    Args:
+        reader: holds the histories.
+    """
+    ranks = rank_targets(model, reader, targets, filter_seen=filter_seen)
     return Validation(
-        loss=float(np.mean(ranks.losses)),
+        loss=float(np.nanmean(ranks.losses)),
         sampled=summarise(ranks.sampled, (10,)),
         full=summarise(ranks.full, (10,)),
     )
