@@ -25,9 +25,26 @@ def test_the_best_items_outside_the_history_come_first() -> None:
     assert recommend(model, history, 100)[0] == expected
 
 
+def test_items_of_the_history_come_back_where_repeats_are_wanted() -> None:
+    model = toy_model(toy_config())
+    every, scores = recommend(model, [3, 14, 3], NUM_ITEMS, filter_seen=False)
+    assert sorted(every) == list(range(1, NUM_ITEMS + 1))
+    assert scores == sorted(scores, reverse=True)
+    others, _ = recommend(model, [3, 14, 3], NUM_ITEMS)
+    assert others == [item for item in every if item not in (3, 14)]
+
+
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    model = toy_model(toy_config())
+    with torch.no_grad():
+        model.item_embedding.weight[7, 2] = torch.nan
+    with pytest.raises(UserError, match="NaN or infinite"):
+        recommend(model, [3], 3)
+
+
 def test_an_empty_history_is_refused() -> None:
     model = toy_model(toy_config())
-    with pytest.raises(UserError, match="no interaction of this user lies before the test cut"):
+    with pytest.raises(UserError, match="the history is empty"):
         recommend(model, [], 3)
 
 

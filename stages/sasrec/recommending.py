@@ -53,25 +53,30 @@ class Catalogue:
 
 
 @torch.inference_mode()
-def recommend(model: SASRec, history: list[int], k: int) -> tuple[list[int], list[float]]:
+def recommend(
+    model: SASRec, history: list[int], k: int, *, filter_seen: bool = True
+) -> tuple[list[int], list[float]]:
     """The `k` items that score best after `history` (ids, oldest first), best first.
 
-    Only the latest `max_length` items count, none of `history` is returned, and there are fewer
-    than `k` where the catalogue ends. Works for any history, also of a user not trained on.
+    Only the latest `max_length` items count, and there are fewer than `k` where the catalogue
+    ends. Works for any history, also of a user not trained on.
+
+    Args:
+        filter_seen: return none of `history`, as in ranking by `evaluate.filter_seen`.
 
     Returns: item ids and their scores.
 
     Raises:
-        UserError: the history is empty.
+        UserError: the history is empty, or a score is NaN or infinite.
     """
     if not history:
-        raise UserError(
-            "no interaction of this user lies before the test cut: name items by --items instead"
-        )
+        raise UserError("the history is empty: the model recommends what comes after some item")
     recent = history[-model.config.max_length :]
     layout = lay_out_dense(torch.tensor([len(recent)]), len(recent))
     state = model.last_states(Batch(torch.tensor(recent), layout))  # [1, D]
     scores = (state @ model.scoring_embedding.T).squeeze(0)
-    scores[[0, *history]] = -torch.inf
+    if not torch.isfinite(scores).all():
+        raise UserError("the model's scores hold NaN or infinite values: training diverged")
+    scores[[0, *history] if filter_seen else [0]] = -torch.inf
     best = scores.topk(min(k, int((scores > -torch.inf).sum())))
     return best.indices.tolist(), best.values.tolist()
