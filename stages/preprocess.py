@@ -46,7 +46,7 @@ def main() -> None:
         summary = summarise(data)
         write_json(new[METRICS], {**summary, "dropped": dropped})
     print(
-        f"{params.name}: {len(source.interactions):,} interactions, kept {len(data):,} of "
+        f"{params.name}: {len(source.interactions):,} interactions → {len(data):,} of "
         f"{summary['num_users']:,} users and {summary['num_items']:,} items"
     )
 
