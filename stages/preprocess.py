@@ -20,10 +20,12 @@ from pathlib import Path
 from sasrec.catalogue import write_catalogue
 from sasrec.cleaning import prepare
 from sasrec.data_params import DataParams
+from sasrec.dataset_facts import SourceFacts
 from sasrec.datasets import DATASETS
 from sasrec.errors import UserError
-from sasrec.files import new_folder, read_json, write_json
+from sasrec.files import read_json_as, write_json
 from sasrec.interactions import Interactions, describe, summarise, write_interactions
+from sasrec.outputs import Outputs
 from sasrec.params import load_params
 from sasrec.parsing import LocalLayout, Source, parse
 from sasrec.stage import run_stage
@@ -31,16 +33,18 @@ from sasrec.stage import run_stage
 RAW = Path("data/raw")
 INTERACTIONS = Path("data/interactions")
 METRICS = Path("metrics/data.json")
+OUTPUTS = Outputs(INTERACTIONS, folders=(INTERACTIONS,), files=(METRICS,))
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params("data", DataParams)
-    source = _read(params)
-    data, dropped = prepare(source.interactions, params)
-    _write(params.name, data, source)
-    summary = summarise(data)
-    write_json(METRICS, {**summary, "dropped": dropped})
+    with OUTPUTS.new() as new:
+        source = _read(params)
+        data, dropped = prepare(source.interactions, params)
+        _write(new[INTERACTIONS], params.name, data, source)
+        summary = summarise(data)
+        write_json(new[METRICS], {**summary, "dropped": dropped})
     print(
         f"{params.name}: {len(source.interactions):,} interactions → {len(data):,} of "
         f"{summary['num_users']:,} users and {summary['num_items']:,} items"
@@ -48,22 +52,21 @@ def main() -> None:
 
 
 def _read(params: DataParams) -> Source:
-    found = read_json(RAW / "source.json")
-    if found.get("dataset") != params.name:
+    found = read_json_as(RAW / "source.json", SourceFacts, stage="download")
+    if found.dataset != params.name:
         raise UserError(
-            f"{RAW} holds {found.get('dataset')}, but data.name is {params.name}: "
+            f"{RAW} holds {found.dataset}, but data.name is {params.name}: "
             "run stages/download.py first"
         )
-    local = LocalLayout(found["origin"], params.columns, params.time_unit)
+    local = LocalLayout(found.origin, params.columns, params.time_unit)
     return parse(DATASETS[params.name].format, RAW, local)
 
 
-def _write(name: str, data: Interactions, source: Source) -> None:
-    with new_folder(INTERACTIONS) as folder:
-        write_interactions(folder, data)
-        write_catalogue(folder / "users.csv", data.user_ids, source.users)
-        write_catalogue(folder / "items.csv", data.item_ids, source.items)
-        write_json(folder / "dataset.json", {"name": name, **describe(data)})
+def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:
+    write_interactions(folder, data)
+    write_catalogue(folder / "users.csv", data.user_ids, source.users)
+    write_catalogue(folder / "items.csv", data.item_ids, source.items)
+    write_json(folder / "dataset.json", {"name": name, **describe(data)})
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from sasrec.candidates import draw_candidates
-from sasrec.files import new_folder, write_json
+from sasrec.files import write_json
 from sasrec.numbered import read_numbered
+from sasrec.outputs import Outputs
 from sasrec.params import load_params
 from sasrec.splitting import SplitParams, cut
 from sasrec.stage import run_stage
@@ -21,42 +22,40 @@ from sasrec.targets import Targets
 
 INTERACTIONS = Path("data/interactions")
 SPLIT = Path("data/split")
+TRAIN, VALID, TEST = (SPLIT / name for name in ("train", "valid", "test"))
+OUTPUTS = Outputs(SPLIT, folders=(TRAIN, VALID, TEST))
 
 
 def main() -> None:
     params = load_params("split", SplitParams)
-    data = read_numbered(INTERACTIONS)
-
-    split = cut(data.sequences, data.timestamps, params)
-    train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
-    generator = np.random.default_rng(params.seed)
-    valid, test = (
-        Targets(
-            target_users,
-            data.sequences.items[ends[target_users]],
-            draw_candidates(
-                data.sequences,
+    with OUTPUTS.new() as new:
+        data = read_numbered(INTERACTIONS)
+        split = cut(data.sequences, data.timestamps, params)
+        train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
+        generator = np.random.default_rng(params.seed)
+        valid, test = (
+            Targets(
                 target_users,
-                num_items=data.facts["num_items"],
-                num_candidates=params.num_candidates,
-                generator=generator,
-            ),
+                data.sequences.items[ends[target_users]],
+                draw_candidates(
+                    data.sequences,
+                    target_users,
+                    num_items=data.facts.num_items,
+                    num_candidates=params.num_candidates,
+                    generator=generator,
+                ),
+            )
+            for target_users, ends in (
+                (split.valid_users, split.train_ends),
+                (split.test_users, split.test_ends),
+            )
         )
-        for target_users, ends in (
-            (split.valid_users, split.train_ends),
-            (split.test_users, split.test_ends),
-        )
-    )
-
-    with new_folder(SPLIT / "train") as folder:
-        train.save(folder)
-        write_json(folder / "dataset.json", data.facts)
-    with new_folder(SPLIT / "valid") as folder:
-        valid.save(folder)
-    with new_folder(SPLIT / "test") as folder:
-        history.save(folder)
-        test.save(folder)
-        write_json(folder / "dataset.json", data.facts)
+        train.save(new[TRAIN])
+        valid.save(new[VALID])
+        history.save(new[TEST])
+        test.save(new[TEST])
+        for folder in (TRAIN, TEST):
+            write_json(new[folder] / "dataset.json", data.facts.model_dump())
     print(
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"

@@ -71,16 +71,16 @@ def drop_config(folder: Path) -> None:
 
 
 DAMAGE = {
-    "truncated": (lambda folder: truncate(folder, -5), "model.safetensors does not fit"),
-    "header cut": (lambda folder: truncate(folder, 11), "model.safetensors does not fit"),
-    "empty": (lambda folder: truncate(folder, 0), "model.safetensors does not fit"),
+    "truncated": (lambda folder: truncate(folder, -5), "model.safetensors is not a readable file of weights"),
+    "header cut": (lambda folder: truncate(folder, 11), "model.safetensors is not a readable file of weights"),
+    "empty": (lambda folder: truncate(folder, 0), "model.safetensors is not a readable file of weights"),
     "no weights": (
         lambda folder: (folder / "model.safetensors").unlink(),
         "model.safetensors not found: run `python stages/train.py` first",
     ),
     "no description": (
         lambda folder: (folder / "model.json").unlink(),
-        "model.json not found: run the stage that writes it first",
+        "model.json not found: run `python stages/train.py` first",
     ),
     "not JSON": (
         lambda folder: (folder / "model.json").write_text("{"),
@@ -88,23 +88,23 @@ DAMAGE = {
     ),
     "a list": (
         lambda folder: (folder / "model.json").write_text("[1]"),
-        "model.json does not describe a model",
+        "model.json holds a list, expected an object",
     ),
-    "no config": (drop_config, "model.json does not describe a model: 'config'"),
+    "no config": (drop_config, "model.json: config is missing"),
     "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*item_embedding"),
     "items as text": (
         lambda folder: edit(folder, num_items="23"),
-        "model.json does not describe a model",
+        "model.json: num_items = '23': should be a valid integer",
     ),
-    "negative items": (lambda folder: edit(folder, num_items=-5), "model.json"),
+    "negative items": (lambda folder: edit(folder, num_items=-5), "num_items = -5: should be greater"),
     "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
     "unknown key": (
         lambda folder: edit_config(folder, colour=1),
-        r"does not describe a model: .*colour",
+        r"model\.json: config\.colour",
     ),
     "unknown variant": (
         lambda folder: edit_config(folder, variant="best"),
-        r"does not describe a model: .*variant",
+        r"model\.json: config\.variant = 'best'",
     ),
 }
 

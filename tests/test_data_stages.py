@@ -189,14 +189,14 @@ def test_a_killed_download_leaves_nothing_under_the_final_name(folder):
     set_params(folder, name="synthetic", synthetic=size)
     process = subprocess.Popen([sys.executable, str(STAGES / "download.py")], cwd=folder)
     deadline = time.monotonic() + 30
-    while not list(folder.glob("data/.raw.tmp/*")) and time.monotonic() < deadline:
+    while not list(folder.glob("data/.raw.*.tmp/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert [path.name for path in (folder / "data").iterdir()] == [".raw.tmp"]
+    assert all(path.name.startswith(".raw.") for path in (folder / "data").iterdir())
     set_params(folder)
     download.main()
-    assert [path.name for path in (folder / "data").iterdir()] == ["raw"]
+    assert {path.name for path in (folder / "data").iterdir()} == {"raw", ".raw.lock"}
 
 
 @pytest.mark.parametrize("stage", ["download", "preprocess"])

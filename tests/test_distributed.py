@@ -53,7 +53,8 @@ def workspace(tmp_path: Path) -> Path:
     train, valid = (tmp_path / "data/split" / name for name in ("train", "valid"))
     np.save(train / "offsets.npy", offsets)
     np.save(train / "items.npy", (items % 29 + 1).astype(np.int32))
-    facts = {"name": "local", "num_users": 17, "num_items": 29}
+    sizes = {"num_users": 17, "num_items": 29, "num_interactions": int(lengths.sum())}
+    facts = {"name": "local", **sizes, "has_ratings": False, "has_timestamps": False}
     (train / "dataset.json").write_text(json.dumps(facts))
     np.save(valid / "target_users.npy", np.arange(1, 18, dtype=np.int32))
     np.save(valid / "target_items.npy", ((lengths + np.arange(17)) % 29 + 1).astype(np.int32))

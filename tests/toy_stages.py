@@ -65,6 +65,7 @@ def write_interactions(folder):
         "num_users": NUM_USERS,
         "num_items": NUM_ITEMS,
         "num_interactions": int(lengths.sum()),
+        "has_ratings": False,
         "has_timestamps": True,
     }
     (folder / "dataset.json").write_text(json.dumps(dataset))

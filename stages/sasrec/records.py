@@ -23,12 +23,10 @@ def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> d
     }
 
 
-def model_description(
-    dataset: dict[str, Any], params: TrainParams, history: History
-) -> dict[str, Any]:
+def model_description(dataset: str, params: TrainParams, history: History) -> dict[str, Any]:
     """What model.json tells beside what rebuilds the model; nothing that varies by run."""
     return {
-        "dataset": dataset["name"],
+        "dataset": dataset,
         "best_epoch": history.best_epoch,
         "train": params.model_dump(),
     }
