@@ -13,9 +13,8 @@ from pathlib import Path
 from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model, read_curves, read_description
 from sasrec.compiling import compile_for
-from sasrec.dataset_facts import DatasetFacts, read_dataset_facts
+from sasrec.dataset_facts import check_same_data, read_split_facts
 from sasrec.devices import choose_device
-from sasrec.errors import UserError
 from sasrec.evaluate_params import EvaluateParams
 from sasrec.evaluation import TOP_K, evaluate
 from sasrec.figures import draw_by_length, draw_by_rank, draw_training
@@ -41,6 +40,7 @@ TRAINING_PLOT = Path("plots/training.png")
 BY_LENGTH_PLOT = Path("plots/by_history_length.png")
 BY_RANK_PLOT = Path("plots/by_rank.png")
 PLOTS = (TRAINING_PLOT, BY_LENGTH_PLOT, BY_RANK_PLOT)
+TRAIN_AGAIN = "run `python stages/train.py` first"
 OUTPUTS = Outputs(
     EVALUATION, folders=(EVALUATION,), files=(METRICS, INTERVALS, *TABLES.values(), *PLOTS)
 )
@@ -49,11 +49,10 @@ OUTPUTS = Outputs(
 def main() -> None:
     params = load_params("evaluate", EvaluateParams)
     device = choose_device(params.device, key="evaluate.device")
-    best_epoch = read_description(MODEL).best_epoch
+    description, dataset = read_description(MODEL), read_split_facts(TEST)
+    check_same_data(description.data, dataset, model_path=MODEL, folder=TEST, remedy=TRAIN_AGAIN)
     training, validation = read_curves(MODEL)
     model = load_model(MODEL, device)
-    dataset = read_dataset_facts(TEST, stage="split")
-    check_catalogue(dataset, model.num_items)
     counts = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     histories = Sequences.load(TEST, **counts)
     targets = Targets.load(TEST, **counts)
@@ -73,19 +72,11 @@ def main() -> None:
         tables |= {"by_history_length": result.by_length, "by_rank": result.by_rank}
         for name, table in tables.items():
             write_csv(new[TABLES[name]], table)
-        draw_training(training, validation, best_epoch, new[TRAINING_PLOT])
+        draw_training(training, validation, description.best_epoch, new[TRAINING_PLOT])
         draw_by_length(result.by_length, new[BY_LENGTH_PLOT])
         draw_by_rank(result.by_rank, new[BY_RANK_PLOT])
     for name, metrics in result.metrics.items():
         print(f"{name}: " + "  ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
-
-
-def check_catalogue(dataset: DatasetFacts, num_items: int) -> None:
-    if dataset.num_items != num_items:
-        raise UserError(
-            f"{MODEL} was trained on {num_items} items, {TEST} has {dataset.num_items}: "
-            "run `python stages/train.py` first"
-        )
 
 
 if __name__ == "__main__":

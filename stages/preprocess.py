@@ -24,6 +24,7 @@ from sasrec.dataset_facts import SourceFacts
 from sasrec.datasets import DATASETS
 from sasrec.errors import UserError
 from sasrec.files import read_json_as, write_json
+from sasrec.fingerprints import of_interactions
 from sasrec.interactions import Interactions, describe, summarise, write_interactions
 from sasrec.outputs import Outputs
 from sasrec.params import load_params
@@ -66,7 +67,10 @@ def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:
     write_interactions(folder, data)
     write_catalogue(folder / "users.csv", data.user_ids, source.users)
     write_catalogue(folder / "items.csv", data.item_ids, source.items)
-    write_json(folder / "dataset.json", {"name": name, **describe(data)})
+    columns = (data.user, data.item, data.timestamp)
+    fingerprint = of_interactions(name, data.user_ids, data.item_ids, *columns)
+    facts = {"name": name, **describe(data), "fingerprint": fingerprint}
+    write_json(folder / "dataset.json", facts)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Split the interactions into training sequences, validation targets and test targets.
 
 Reads   data/interactions/, section `split` of params.yaml
-Writes  data/split/train/   offsets.npy, items.npy (the training sequences), dataset.json
+Writes  data/split/train/   offsets.npy, items.npy (the training sequences)
         data/split/valid/   target_users.npy, target_items.npy, candidates.npy
-        data/split/test/    the same, and offsets.npy, items.npy (each user's history),
-                            dataset.json
+        data/split/test/    the same, and offsets.npy, items.npy (each user's history)
+        and dataset.json in each: sizes, and fingerprints of the data and of the cut
 """
 
 from pathlib import Path
@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from sasrec.candidates import draw_candidates
+from sasrec.dataset_facts import SplitFacts
 from sasrec.files import write_json
-from sasrec.numbered import read_numbered
+from sasrec.fingerprints import of_split
+from sasrec.numbered import NumberedData, read_numbered
 from sasrec.outputs import Outputs
 from sasrec.params import load_params
-from sasrec.splitting import SplitParams, cut
+from sasrec.splitting import Split, SplitParams, cut
 from sasrec.stage import run_stage
 from sasrec.targets import Targets
 
@@ -54,12 +56,26 @@ def main() -> None:
         valid.save(new[VALID])
         history.save(new[TEST])
         test.save(new[TEST])
-        for folder in (TRAIN, TEST):
-            write_json(new[folder] / "dataset.json", data.facts.model_dump())
+        for folder in (TRAIN, VALID, TEST):
+            write_json(new[folder] / "dataset.json", facts_of(data, split).model_dump())
     print(
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"
     )
+    for part, targets in (("validation", valid), ("test", test)):
+        without = int((~targets.has_candidates).sum())
+        if without:
+            print(
+                f"Mind: {without:,} of {len(targets.users):,} {part} users leave fewer items than "
+                f"split.num_candidates = {params.num_candidates}: they are ranked among all items "
+                "only, and left out of the sampled protocol"
+            )
+
+
+def facts_of(data: NumberedData, split: Split) -> SplitFacts:
+    cuts = (split.train_ends, split.valid_users, split.test_users, split.test_ends)
+    fingerprint = of_split(data.facts.fingerprint, data.sequences.items, *cuts)
+    return SplitFacts(**data.facts.model_dump(), split=fingerprint)
 
 
 if __name__ == "__main__":

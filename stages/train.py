@@ -1,7 +1,7 @@
 """Train SASRec and keep the epoch that is best on validation.
 
-Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml;
-        checks the section `evaluate` too
+Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml, and
+        evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
         metrics/train.json   best epoch, its validation metrics, speed
@@ -15,7 +15,7 @@ from pathlib import Path
 from sasrec.block_check import check_blocks
 from sasrec.checkpoint import save_model
 from sasrec.compiling import compile_for
-from sasrec.dataset_facts import read_dataset_facts
+from sasrec.dataset_facts import check_same_data, read_split_facts
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
 from sasrec.evaluate_params import EvaluateParams
@@ -26,6 +26,7 @@ from sasrec.memory import keep_freed_memory
 from sasrec.model import SASRec
 from sasrec.outputs import Outputs
 from sasrec.params import load_params
+from sasrec.ranking import note_on_repeats
 from sasrec.records import curves, model_description, train_metrics
 from sasrec.sequences import Sequences
 from sasrec.stage import run_stage
@@ -37,6 +38,7 @@ TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")
 MODEL = Path("data/model")
 METRICS = Path("metrics/train.json")
+SPLIT_AGAIN = "run `python stages/split.py` again"
 OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS,))
 
 
@@ -46,7 +48,10 @@ def main() -> None:
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
-    dataset = read_dataset_facts(TRAIN, stage="split")
+    dataset = read_split_facts(TRAIN)
+    check_same_data(
+        dataset, read_split_facts(VALID), model_path=TRAIN, folder=VALID, remedy=SPLIT_AGAIN
+    )
     config = model_params.resolve(dataset.name)
     num_users, num_items = dataset.num_users, dataset.num_items
     sequences = Sequences.load(TRAIN, num_users=num_users, num_items=num_items)
@@ -68,9 +73,18 @@ def main() -> None:
             f"{processes.size} process(es) on {describe_device(device)}"
         )
         check_blocks(model)
-        history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
+        filter_seen = evaluate_params.filter_seen
+        note = note_on_repeats(targets.share_in_history(sequences), filter_seen=filter_seen)
+        if note:
+            report(note)
+        history = fit(
+            trainer,
+            lambda: validate(model, trainer.reader, targets, filter_seen=filter_seen),
+            report,
+        )
         if new is not None:
-            save_model(new[MODEL], model, model_description(dataset.name, params, history))
+            description = model_description(dataset, params, history, filter_seen=filter_seen)
+            save_model(new[MODEL], model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
             write_json(new[METRICS], train_metrics(history, config, targets.sampled_name))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
+from toys import DESCRIPTION, LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
 
 from sasrec.checkpoint import load_model, save_model
 from sasrec.errors import UserError
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 def saved(folder: Path, **changes: object) -> SASRec:
     model = toy_model(toy_config(**changes)).float()
-    save_model(folder, model, {"dataset": "toy", "best_epoch": 7})
+    save_model(folder, model, DESCRIPTION)
     return model
 
 
@@ -40,7 +40,8 @@ def test_what_is_written(tmp_path):
     saved(tmp_path)
     content = json.loads((tmp_path / "model.json").read_text())
     assert content["config"]["variant"] == "paper"
-    assert (content["num_items"], content["dataset"], content["best_epoch"]) == (23, "toy", 7)
+    assert (content["num_items"], content["best_epoch"]) == (23, 7)
+    assert content["data"]["name"] == "toy"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 
@@ -71,9 +72,18 @@ def drop_config(folder: Path) -> None:
 
 
 DAMAGE = {
-    "truncated": (lambda folder: truncate(folder, -5), "model.safetensors is not a readable file of weights"),
-    "header cut": (lambda folder: truncate(folder, 11), "model.safetensors is not a readable file of weights"),
-    "empty": (lambda folder: truncate(folder, 0), "model.safetensors is not a readable file of weights"),
+    "truncated": (
+        lambda folder: truncate(folder, -5),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "header cut": (
+        lambda folder: truncate(folder, 11),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "empty": (
+        lambda folder: truncate(folder, 0),
+        "model.safetensors is not a readable file of weights",
+    ),
     "no weights": (
         lambda folder: (folder / "model.safetensors").unlink(),
         "model.safetensors not found: run `python stages/train.py` first",
@@ -90,13 +100,20 @@ DAMAGE = {
         lambda folder: (folder / "model.json").write_text("[1]"),
         "model.json holds a list, expected an object",
     ),
+    "unknown data": (
+        lambda folder: edit(folder, data={"name": "toy"}),
+        "model.json: data.num_users is missing; run `python stages/train.py` again",
+    ),
     "no config": (drop_config, "model.json: config is missing"),
     "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*item_embedding"),
     "items as text": (
         lambda folder: edit(folder, num_items="23"),
         "model.json: num_items = '23': should be a valid integer",
     ),
-    "negative items": (lambda folder: edit(folder, num_items=-5), "num_items = -5: should be greater"),
+    "negative items": (
+        lambda folder: edit(folder, num_items=-5),
+        "num_items = -5: should be greater",
+    ),
     "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
     "unknown key": (
         lambda folder: edit_config(folder, colour=1),

@@ -16,7 +16,7 @@ from toy_training import (
     record_batches,
     trainer_of,
 )
-from toys import toy_sequences
+from toys import DESCRIPTION, toy_sequences
 
 from sasrec import training
 from sasrec.batches import SequenceReader
@@ -125,7 +125,7 @@ def trained_bytes(folder, seed, dropout=0.5):
     trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, config=config)
     fit(trainer, lambda: validate(trainer.model, trainer.reader, targets), lambda line: None)
     folder.mkdir()
-    save_model(folder, trainer.model, {"note": "kept"})
+    save_model(folder, trainer.model, DESCRIPTION)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -247,7 +247,7 @@ def test_a_saved_model_ranks_as_before(tmp_path):
     sequences, targets = circle(count=23)
     trainer = trainer_of(sequences, num_items=11)
     trainer.run_epoch(1)
-    save_model(tmp_path, trainer.model, {})
+    save_model(tmp_path, trainer.model, DESCRIPTION)
     reader = SequenceReader(sequences, 5, CPU, dense=False)
     before = rank_targets(trainer.model, reader, targets)
     after = rank_targets(load_model(tmp_path, CPU), reader, targets)

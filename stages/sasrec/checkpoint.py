@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from sasrec.dataset_facts import SplitFacts
 from sasrec.errors import UserError
 from sasrec.files import new_file, read_csv, read_json_as, write_json
 from sasrec.model import ModelConfig, SASRec
@@ -27,14 +28,20 @@ CURVES = {
 
 
 class ModelDescription(BaseModel):
-    """model.json. What it tells beside this is for people."""
+    """model.json. What it tells beside this is for people.
+
+    Attributes:
+        data: what the model was trained on, to be compared with what it is used on.
+        filter_seen: whether validation left the items of a history out of the ranking.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
 
     config: ModelConfig
     num_items: int = Field(ge=1)
-    dataset: str
     best_epoch: int = Field(ge=1)
+    data: SplitFacts
+    filter_seen: bool
 
 
 def save_model(folder: Path, model: SASRec, description: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sasrec.errors import UserError
 from sasrec.files import read_json_as
 
 
@@ -22,7 +23,11 @@ class SourceFacts(Facts):
 
 
 class DatasetFacts(Facts):
-    """dataset.json: the dataset's name and sizes; split copies it beside what it cuts."""
+    """dataset.json: the dataset's name and sizes.
+
+    Attributes:
+        fingerprint: of the interactions and of what their ids stand for.
+    """
 
     name: str
     num_users: int = Field(ge=1)
@@ -30,6 +35,17 @@ class DatasetFacts(Facts):
     num_interactions: int = Field(ge=1)
     has_ratings: bool
     has_timestamps: bool
+    fingerprint: str
+
+
+class SplitFacts(DatasetFacts):
+    """dataset.json beside what split cuts, and in model.json, of what a model was trained on.
+
+    Attributes:
+        split: fingerprint of the cut: which interactions are trained on, which are targets.
+    """
+
+    split: str
 
 
 def read_dataset_facts(folder: Path, stage: str) -> DatasetFacts:
@@ -39,3 +55,40 @@ def read_dataset_facts(folder: Path, stage: str) -> DatasetFacts:
         UserError: it is missing or wrong.
     """
     return read_json_as(folder / "dataset.json", DatasetFacts, stage)
+
+
+def read_split_facts(folder: Path) -> SplitFacts:
+    """dataset.json in one of the folders that split writes.
+
+    Raises:
+        UserError: it is missing or wrong.
+    """
+    return read_json_as(folder / "dataset.json", SplitFacts, "split")
+
+
+def check_same_data(
+    model: SplitFacts, found: DatasetFacts, *, model_path: Path, folder: Path, remedy: str
+) -> None:
+    """Raise UserError unless `folder` holds the data that a model was trained on.
+
+    Args:
+        model: what the model, or the training data, in `model_path` is of.
+        found: what `folder` is of; its split counts if it is one.
+        remedy: what to do.
+    """
+    same = model.fingerprint == found.fingerprint
+    if same and isinstance(found, SplitFacts):
+        same = model.split == found.split
+    if not same:
+        raise UserError(
+            f"{model_path} is of other data than {folder}: {_describe(model)}, and here "
+            f"{_describe(found)}; {remedy}"
+        )
+
+
+def _describe(facts: DatasetFacts) -> str:
+    split = f", split {facts.split[:6]}" if isinstance(facts, SplitFacts) else ""
+    return (
+        f"{facts.name} with {facts.num_users:,} users, {facts.num_items:,} items and "
+        f"{facts.num_interactions:,} interactions (fingerprint {facts.fingerprint[:6]}{split})"
+    )

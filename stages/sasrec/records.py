@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from sasrec.dataset_facts import SplitFacts
 from sasrec.fitting import History
 from sasrec.model import ModelConfig
 from sasrec.training import TrainParams
@@ -23,11 +24,19 @@ def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> d
     }
 
 
-def model_description(dataset: str, params: TrainParams, history: History) -> dict[str, Any]:
-    """What model.json tells beside what rebuilds the model; nothing that varies by run."""
+def model_description(
+    data: SplitFacts, params: TrainParams, history: History, *, filter_seen: bool
+) -> dict[str, Any]:
+    """What model.json tells beside what rebuilds the model; nothing that varies by run.
+
+    Args:
+        data: what it was trained on.
+        filter_seen: as validation ranked.
+    """
     return {
-        "dataset": dataset,
         "best_epoch": history.best_epoch,
+        "data": data.model_dump(),
+        "filter_seen": filter_seen,
         "train": params.model_dump(),
     }
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sasrec.errors import UserError
 from sasrec.files import read_npy, write_npy
-from sasrec.sequences import AGAIN, STAGE, check_items
+from sasrec.sequences import AGAIN, STAGE, Sequences, check_items
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Targets:
     def has_candidates(self) -> np.ndarray:
         """Bool [E]: whom sampled ranking ranks."""
         return self.candidates.any(axis=1)
+
+    def share_in_history(self, histories: Sequences) -> float:
+        """The share of targets that the user's history holds already: taken again."""
+        return float(histories.hold(self.users, self.items).mean())
 
     def save(self, folder: Path) -> None:
         """Write target_users.npy, target_items.npy and candidates.npy into `folder`."""
