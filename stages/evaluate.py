@@ -13,7 +13,7 @@ from typing import Any
 
 from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
 from sasrec.devices import choose_device
 from sasrec.errors import UserError
 from sasrec.evaluate_params import EvaluateParams
@@ -46,7 +46,7 @@ def main() -> None:
     targets = Targets.load(TEST, **counts)
 
     keep_freed_memory()
-    compile_for(device, model.config.hidden_size, model.config.num_heads)
+    prepare(model)
     reader = SequenceReader(histories, model.config.max_length, device, dense=device.type != "cpu")
     ranks = rank_targets(model, reader, targets, filter_seen=params.filter_seen, top_k=TOP_K)
     result = evaluate(ranks, targets, histories, model.num_items, params)

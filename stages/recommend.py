@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from sasrec.checkpoint import load_model
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
 from sasrec.recommending import Catalogue, recommend
 from sasrec.sequences import Sequences
 from sasrec.stage import run_main
@@ -31,9 +31,7 @@ TEST = Path("data/split/test")
 def main() -> None:
     arguments = parse_arguments()
     model = load_model(MODEL, CPU)
-    compile_for(
-        CPU, model.config.hidden_size, model.config.num_heads, partial(print, file=sys.stderr)
-    )
+    prepare(model, partial(print, file=sys.stderr))
     items = Catalogue.read(INTERACTIONS / "items.csv")
     if arguments.items is not None:
         history = items.numbers(arguments.items.split(","))

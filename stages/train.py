@@ -11,9 +11,8 @@ import sasrec.threads  # isort: skip  # noqa: F401, before torch
 from functools import partial
 from pathlib import Path
 
-from sasrec.block_check import check_blocks
 from sasrec.checkpoint import save_model
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
 from sasrec.evaluate_params import EvaluateParams
@@ -53,15 +52,14 @@ def main() -> None:
     keep_freed_memory()
     with world(device) as processes, only_one(MODEL, processes.is_first):
         report = partial(print, flush=True) if processes.is_first else _say_nothing
-        compile_for(device, config.hidden_size, config.num_heads, report)
-        model = SASRec(config, num_items, seed=params.seed)
+        model = SASRec(config, num_items, seed=params.seed).to(device)
+        prepare(model, report)
         trainer = Trainer(model, sequences, params, device, processes)
         report(
             f"training {config.variant} on {dataset['name']}: {len(trainer.users):,} users, "
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
             f"{processes.size} process(es) on {describe_device(device)}"
         )
-        check_blocks(model)
         history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
         if processes.is_first:
             with new_folder(MODEL) as folder:
