@@ -50,8 +50,8 @@ def take_over(code: bytes) -> None:
 
 
 def hand_over() -> bytes:
-    """All that was compiled in this process, for `take_over`."""
-    return pickle.dumps(_compiled_here)
+    """All that this process took over or compiled, for `take_over`."""
+    return pickle.dumps(_taken | _compiled_here)
 
 
 def compiled_here() -> list[str]:

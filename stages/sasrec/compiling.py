@@ -24,6 +24,7 @@ from sasrec.private_file import CacheError, PrivateFile
 
 WARMUP = "sasrec.kernel_warmup"  # the module that the other process runs
 PACKAGE = Path(__file__).parent
+ORDER = ("kernel_warmup.py", "block_check.py", "compiled_code.py")  # decide what is compiled when
 
 
 class CompilingError(Exception):
@@ -51,7 +52,7 @@ def prepare(model: SASRec, report: Callable[[str], None] = print) -> None:
 
 def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> bytes:
     """The kernels for this size: kept, or compiled now and kept if that can be."""
-    file = PrivateFile("loops", _key(size, num_heads))
+    file = PrivateFile("loops", key(size, num_heads))
     trouble = None
     with ExitStack() as until_written:
         try:
@@ -77,16 +78,16 @@ def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> byte
     return code
 
 
-def _key(size: int, num_heads: int) -> str:
-    """All that the kernels depend on."""
-    texts = {path.name: path.read_bytes() for path in sorted(PACKAGE.glob("*.py"))}
+def key(*settings: object) -> str:
+    """All that compiled kernels depend on, with the settings that they are compiled for."""
     sources = hashlib.sha256()
-    for name, text in texts.items():
-        # A kernel, or what calls one and so decides the types of its arguments.
-        if name.endswith("kernels.py") or b"kernels" in text:
+    for path in sorted(PACKAGE.glob("*.py")):
+        text = path.read_bytes()
+        # Who calls a kernel decides the types of its arguments, who is first the order.
+        if path.match("*kernels.py") or path.name in ORDER or b"from sasrec.kernels" in text:
             sources.update(text)
     threads = "many" if torch.get_num_threads() > 1 else "one"
-    return "\n".join([sources.hexdigest(), f"{size} {num_heads} {threads}", compiler()])
+    return "\n".join([sources.hexdigest(), *map(str, settings), threads, compiler()])
 
 
 def _compile(size: int, num_heads: int) -> bytes:

@@ -52,7 +52,7 @@ class PrivateFile:
         path = self._path()
         with _reasons(path):
             try:
-                _check_owners(path)
+                _check_owners(path.parent, path)
                 sealed = path.read_bytes()
             except FileNotFoundError:
                 return None
@@ -115,11 +115,11 @@ def _make_private(folder: Path) -> None:
             place.mkdir(mode=0o700, exist_ok=True)
 
 
-def _check_owners(path: Path) -> None:
-    """Raise CacheError if somebody else could change what lies at `path`, which may be missing."""
+def _check_owners(folder: Path, *files: Path) -> None:
+    """Raise CacheError if others could change the folder or its files, which may be missing."""
     if not hasattr(os, "geteuid"):  # Windows: a profile's folder is closed to others
         return
-    for place in (path, *path.parents):
+    for place in (*files, folder, *folder.parents):
         try:
             status = place.lstat()
         except FileNotFoundError:
@@ -129,7 +129,7 @@ def _check_owners(path: Path) -> None:
         writable = status.st_mode & (stat.S_IWOTH | stat.S_IWGRP)
         if writable == stat.S_IWGRP and _is_own_group(status.st_gid):
             writable = 0
-        shared_above = place != path and status.st_mode & stat.S_ISVTX
+        shared_above = place in folder.parents and status.st_mode & stat.S_ISVTX
         if writable and not shared_above:
             raise CacheError(f"{place} can be written to by other users")
 
