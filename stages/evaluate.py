@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sasrec.batches import SequenceReader
 from sasrec.checkpoint import load_model, read_curves, read_description
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
 from sasrec.dataset_facts import check_same_data, read_split_facts
 from sasrec.devices import choose_device
 from sasrec.evaluate_params import EvaluateParams
@@ -59,7 +59,7 @@ def main() -> None:
 
     with OUTPUTS.new() as new:
         keep_freed_memory()
-        compile_for(device, model.config.hidden_size, model.config.num_heads)
+        prepare(model)
         length, dense = model.config.max_length, device.type != "cpu"
         reader = SequenceReader(histories, length, device, dense=dense)
         ranks = rank_targets(model, reader, targets, filter_seen=params.filter_seen, top_k=TOP_K)

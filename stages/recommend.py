@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from sasrec.checkpoint import load_model, read_description
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
 from sasrec.errors import printable
 from sasrec.recommending import (
     Catalogue,
@@ -49,9 +49,7 @@ def main() -> None:
         else:
             history = whole_history(user, INTERACTIONS)
     model = load_model(MODEL, CPU)
-    compile_for(
-        CPU, model.config.hidden_size, model.config.num_heads, partial(print, file=sys.stderr)
-    )
+    prepare(model, partial(print, file=sys.stderr))
     best, scores = recommend(model, history, arguments.k, filter_seen=description.filter_seen)
     table = items.describe(best).map(printable).assign(score=scores)
     print(table.to_string(index=False))

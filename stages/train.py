@@ -12,9 +12,8 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
-from sasrec.block_check import check_blocks
 from sasrec.checkpoint import save_model
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
 from sasrec.dataset_facts import check_same_data, read_split_facts
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
@@ -64,15 +63,14 @@ def main() -> None:
     keep_freed_memory()
     with world(device) as processes, OUTPUTS.new() if processes.is_first else nullcontext() as new:
         report = partial(print, flush=True) if processes.is_first else _say_nothing
-        compile_for(device, config.hidden_size, config.num_heads, report)
-        model = SASRec(config, num_items, seed=params.seed)
+        model = SASRec(config, num_items, seed=params.seed).to(device)
+        prepare(model, report)
         trainer = Trainer(model, sequences, params, device, processes)
         report(
             f"training {config.variant} on {dataset.name}: {len(trainer.users):,} users, "
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
             f"{processes.size} process(es) on {describe_device(device)}"
         )
-        check_blocks(model)
         filter_seen = evaluate_params.filter_seen
         note = note_on_repeats(targets.share_in_history(sequences), filter_seen=filter_seen)
         if note:
