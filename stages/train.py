@@ -61,6 +61,8 @@ def main() -> None:
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
             f"{processes.size} process(es) on {describe_device(device)}"
         )
+        for reason, users in trainer.left_out.items():
+            report(f"Mind: nothing is learnt from {users:,} user(s) {reason}")
         check_blocks(model)
         history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
         if processes.is_first:

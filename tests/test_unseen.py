@@ -13,7 +13,7 @@ from toys import toy_sequences
 
 from sasrec.candidates import draw_candidates
 from sasrec.errors import UserError
-from sasrec.negatives import NegativeSampler, check_unseen_exist
+from sasrec.negatives import NegativeSampler, users_without_negatives
 from sasrec.unseen import unseen_items
 
 NUM_ITEMS = 11
