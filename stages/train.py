@@ -22,6 +22,7 @@ from sasrec.fitting import fit
 from sasrec.hyperparameters import ModelParams
 from sasrec.lock import only_one
 from sasrec.memory import keep_freed_memory
+from sasrec.memory_need import check_memory
 from sasrec.model import SASRec
 from sasrec.params import load_params
 from sasrec.records import curves, model_description, train_metrics
@@ -46,6 +47,8 @@ def main() -> None:
     num_users, num_items = dataset["num_users"], dataset["num_items"]
     sequences = Sequences.load(TRAIN, num_users=num_users, num_items=num_items)
     targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
+    if not is_launched():
+        check_memory((config, params), sequences, num_items, device)
     if params.processes > 1 and not is_launched():
         launch(params.processes)
         return
