@@ -128,10 +128,10 @@ class DeferredAdam:
 
     def _refuse_others_in_place(self) -> None:
         """Raise UserError if the weights or the gradient are no longer those that we hold."""
-        weights = self.weight.data_ptr() == self._arrays[0].ctypes.data
-        if not weights or self.weight.grad is not self._gradient:
+        there = self.weight.data_ptr() == self._arrays[0].ctypes.data
+        if not there or self.weight.grad is not self._gradient:
             raise UserError(
-                f"the {'gradient' if weights else 'weights'} of {self.name} were put elsewhere, "
+                f"the {'gradients' if there else 'weights'} of {self.name} were put elsewhere, "
                 "where the optimizer does not see them: change them in place, as zero_() does"
             )
 

@@ -37,7 +37,7 @@ def check_flat(flat: nn.Parameter, named_parameters: Iterable[tuple[str, nn.Para
     for name, parameter in named_parameters:
         for kind, part, whole in (
             ("weights", parameter, flat),
-            ("gradient", parameter.grad, flat.grad),
+            ("gradients", parameter.grad, flat.grad),
         ):
             if part is None or not _lies_in(part, whole):
                 raise UserError(

@@ -1,7 +1,15 @@
 """How much memory training takes, roughly, so that what cannot fit says so before it begins.
 
 Only arrays that are certain to be there together are counted, for a batch of the mean size: what
-would fit is not refused.
+would fit is not refused. Trained on MovieLens-100K (epoch, validation, 2 threads), the resident
+memory grew by more than is counted here:
+
+    setting                     counted  grew by
+    params.yaml as it is          54 MB   308 MB
+    num_negatives: 500           122 MB   424 MB
+    num_blocks: 40             1,041 MB 1,527 MB
+    max_length: 2000000        2,065 MB 2,300 MB
+    a million items            1,053 MB 1,311 MB
 """
 
 from collections.abc import Callable, Iterator
