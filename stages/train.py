@@ -22,6 +22,7 @@ from sasrec.files import write_csv, write_json
 from sasrec.fitting import fit
 from sasrec.hyperparameters import ModelParams
 from sasrec.memory import keep_freed_memory
+from sasrec.memory_need import check_memory
 from sasrec.model import SASRec
 from sasrec.outputs import Outputs
 from sasrec.params import load_params
@@ -55,6 +56,8 @@ def main() -> None:
     num_users, num_items = dataset.num_users, dataset.num_items
     sequences = Sequences.load(TRAIN, num_users=num_users, num_items=num_items)
     targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
+    if not is_launched():
+        check_memory((config, params), sequences, num_items, device)
     if params.processes > 1 and not is_launched():
         with OUTPUTS.of_children():
             launch(params.processes)
@@ -71,6 +74,8 @@ def main() -> None:
             f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
             f"{processes.size} process(es) on {describe_device(device)}"
         )
+        for reason, users in trainer.left_out.items():
+            report(f"Mind: nothing is learnt from {users:,} user(s) {reason}")
         filter_seen = evaluate_params.filter_seen
         note = note_on_repeats(targets.share_in_history(sequences), filter_seen=filter_seen)
         if note:
