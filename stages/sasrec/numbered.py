@@ -16,9 +16,9 @@ class NumberedData:
     """All interactions, sorted by user, then time.
 
     Attributes:
-        facts: dataset.json: name, num_users, num_items, has_timestamps and more.
+        facts: dataset.json: name, num_users, num_items, has_timestamps, time_unit and more.
         sequences: each user's items.
-        timestamps: int64 [interactions], seconds; None if the source has no times.
+        timestamps: int64 [interactions], in `time_unit`; None if the source has no times.
     """
 
     facts: dict[str, Any]
