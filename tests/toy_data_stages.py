@@ -27,13 +27,17 @@ cleo,milk,3,400
 DATA: dict[str, Any] = {
     "name": "local",
     "path": "mine.csv",
-    "columns": {"user": "user", "item": "item", "timestamp": "timestamp", "rating": "rating"},
+    "columns": {
+        "user": "user", "item": "item", "timestamp": "timestamp", "rating": "rating",
+        "order": None,
+    },
     "time_unit": "s",
+    "quoted": True,
     "min_rating": None,
     "min_interactions": 2,
     "filter": "once",
     "synthetic": {"num_users": 53, "num_items": 101, "num_interactions": 1009, "seed": 1},
-}
+}  # fmt: skip
 
 
 def set_params(folder: Path, **changes: Any) -> None:

@@ -20,7 +20,7 @@ class NumberedData:
     Attributes:
         facts: dataset.json.
         sequences: each user's items.
-        timestamps: int64 [interactions], seconds; None if the source has no times.
+        timestamps: int64 [interactions], in `time_unit`; None if the source has no times.
     """
 
     facts: DatasetFacts
