@@ -21,7 +21,8 @@ from result_tables import Table, collect, load_tables
 from timing import describe_machine
 
 from sasrec.errors import UserError
-from sasrec.results import find_results, queue_state
+from sasrec.results import find_results
+from sasrec.revisions import queue_state
 from sasrec.stage import run_main
 
 DOCS = Path("docs")

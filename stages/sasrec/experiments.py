@@ -9,7 +9,7 @@ import pandas as pd
 
 from sasrec.errors import UserError
 from sasrec.rank_table import protocols, read_rank_table
-from sasrec.results import RANKS, Results, find_results
+from sasrec.results import Results, find_results
 from sasrec.yaml_files import parse_yaml
 
 SEED = "train.seed"
@@ -91,10 +91,7 @@ def load_side(label: str, names: str) -> Side:
 
 
 def _load_run(results: Results) -> Run:
-    content = results.read(RANKS)
-    if content is None:
-        raise UserError(f"{results.name}: there is no {RANKS}: `dvc repro` makes it")
-    ranks = read_rank_table(content, f"{results.name}: ranks.csv")
+    ranks = read_rank_table(results.ranks(), f"{results.name}: ranks.csv")
     stages = _read_yaml(results, "dvc.lock").get("stages", {})
     # dvc.lock says what the results were made with, params.yaml what the next ones will be.
     made = {
