@@ -55,7 +55,7 @@ def workspace(tmp_path: Path) -> Path:
     np.save(train / "items.npy", (items % 29 + 1).astype(np.int32))
     sizes = {"num_users": 17, "num_items": 29, "num_interactions": int(lengths.sum())}
     facts = {"name": "local", **sizes, "has_ratings": False, "has_timestamps": False}
-    facts |= {"fingerprint": "0123456789abcdef", "split": "fedcba9876543210"}
+    facts |= {"time_unit": None, "fingerprint": "0123456789abcdef", "split": "fedcba9876543210"}
     for folder in (train, valid):
         (folder / "dataset.json").write_text(json.dumps(facts))
     np.save(valid / "target_users.npy", np.arange(1, 18, dtype=np.int32))

@@ -17,7 +17,7 @@ def write(folder: Path, **changes: list[int]) -> Path:
         np.save(folder / f"{name}.npy", np.array(values, "int64" if name == "timestamp" else "i4"))
     sizes = {"num_users": 3, "num_items": 5, "num_interactions": 7}
     facts = {"name": "local", **sizes, "has_ratings": False, "has_timestamps": True}
-    facts |= {"fingerprint": "0123456789abcdef"}
+    facts |= {"time_unit": "s", "fingerprint": "0123456789abcdef"}
     (folder / "dataset.json").write_text(json.dumps(facts))
     return folder
 

@@ -17,13 +17,37 @@ import train
 @pytest.mark.parametrize(
     ("main", "missing", "message"),
     [
-        (split.main, "data/interactions/item.npy", "item.npy not found: run `python stages/preprocess.py` first"),
-        (train.main, "data/split", "data/split/train/dataset.json not found: run `python stages/split.py` first"),
-        (train.main, "data/split/valid/candidates.npy", "candidates.npy not found: run `python stages/split.py` first"),
-        (evaluate.main, "data/split/test/items.npy", "items.npy not found: run `python stages/split.py` first"),
-        (evaluate.main, "data/model/model.json", "model.json not found: run `python stages/train.py` first"),
+        (
+            split.main,
+            "data/interactions/item.npy",
+            "item.npy not found: run `python stages/preprocess.py` first",
+        ),
+        (
+            train.main,
+            "data/split",
+            "data/split/train/dataset.json not found: run `python stages/split.py` first",
+        ),
+        (
+            train.main,
+            "data/split/valid/candidates.npy",
+            "candidates.npy not found: run `python stages/split.py` first",
+        ),
+        (
+            evaluate.main,
+            "data/split/test/items.npy",
+            "items.npy not found: run `python stages/split.py` first",
+        ),
+        (
+            evaluate.main,
+            "data/model/model.json",
+            "model.json not found: run `python stages/train.py` first",
+        ),
         (evaluate.main, "data/model/model.safetensors", "not found: run `python stages/train.py`"),
-        (evaluate.main, "data/model/validation.csv", "validation.csv not found: run `python stages/train.py` first"),
+        (
+            evaluate.main,
+            "data/model/validation.csv",
+            "validation.csv not found: run `python stages/train.py` first",
+        ),
         (train.main, "params.yaml", "params.yaml not found"),
     ],
 )
@@ -67,7 +91,12 @@ def test_time_needs_time_stamps(folder):
         (train.main, "train/items.npy", lambda x: x + 1, "expected 1 to 17"),
         (train.main, "train/items.npy", lambda x: x[:-1], "offsets.npy does not fit"),
         (train.main, "train/offsets.npy", lambda x: x[::-1], "offsets.npy does not fit"),
-        (train.main, "train/offsets.npy", lambda x: np.delete(x, 9), "holds 30 offsets, expected 31 for 29 users"),
+        (
+            train.main,
+            "train/offsets.npy",
+            lambda x: np.delete(x, 9),
+            "holds 30 offsets, expected 31 for 29 users",
+        ),
         (train.main, "valid/target_users.npy", lambda x: x + 1, "expected users from 1 to 29"),
         (train.main, "valid/target_users.npy", lambda x: x[::-1], "ascending"),
         (evaluate.main, "test/candidates.npy", lambda x: x - 1, "candidates.npy: entry"),

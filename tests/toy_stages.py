@@ -68,6 +68,7 @@ def write_interactions(folder):
         "num_interactions": int(lengths.sum()),
         "has_ratings": False,
         "has_timestamps": True,
+        "time_unit": "s",
         "fingerprint": "0123456789abcdef",
     }
     (folder / "dataset.json").write_text(json.dumps(dataset))

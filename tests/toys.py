@@ -25,6 +25,7 @@ DESCRIPTION = {
         "num_interactions": 19,
         "has_ratings": False,
         "has_timestamps": True,
+        "time_unit": "s",
         "fingerprint": "0123456789abcdef",
         "split": "fedcba9876543210",
     },

@@ -1,6 +1,7 @@
 """What stages tell each other of a dataset: source.json of download, dataset.json of preprocess."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +27,7 @@ class DatasetFacts(Facts):
     """dataset.json: the dataset's name and sizes.
 
     Attributes:
+        time_unit: of the time stamps, None where there are none.
         fingerprint: of the interactions and of what their ids stand for.
     """
 
@@ -35,6 +37,7 @@ class DatasetFacts(Facts):
     num_interactions: int = Field(ge=1)
     has_ratings: bool
     has_timestamps: bool
+    time_unit: Literal["s", "ms", "us", "ns"] | None
     fingerprint: str
 
 
