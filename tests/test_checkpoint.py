@@ -71,9 +71,18 @@ def drop_config(folder: Path) -> None:
 
 
 DAMAGE = {
-    "truncated": (lambda folder: truncate(folder, -5), "model.safetensors is not a readable file of weights"),
-    "header cut": (lambda folder: truncate(folder, 11), "model.safetensors is not a readable file of weights"),
-    "empty": (lambda folder: truncate(folder, 0), "model.safetensors is not a readable file of weights"),
+    "truncated": (
+        lambda folder: truncate(folder, -5),
+        "is not a readable file of weights",
+    ),
+    "header cut": (
+        lambda folder: truncate(folder, 11),
+        "is not a readable file of weights",
+    ),
+    "empty": (
+        lambda folder: truncate(folder, 0),
+        "is not a readable file of weights",
+    ),
     "no weights": (
         lambda folder: (folder / "model.safetensors").unlink(),
         "model.safetensors not found: run `python stages/train.py` first",
@@ -96,7 +105,10 @@ DAMAGE = {
         lambda folder: edit(folder, num_items="23"),
         "model.json: num_items = '23': should be a valid integer",
     ),
-    "negative items": (lambda folder: edit(folder, num_items=-5), "num_items = -5: should be greater"),
+    "negative items": (
+        lambda folder: edit(folder, num_items=-5),
+        "num_items = -5",
+    ),
     "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
     "unknown key": (
         lambda folder: edit_config(folder, colour=1),
