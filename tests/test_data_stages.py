@@ -73,7 +73,7 @@ def test_a_local_file_by_hand(folder, suffix):
         "duplicates": 1,
         "min_interactions": 1,
     }
-    assert "dropped: 0 repeated headers, 0 min rating, 1 duplicates, 1 min interactions" in output
+    assert "dropped: 0 repeated headers, 0 under data.min_rating, 1 duplicates, 1 by " in output
     assert "Mind: " not in output
     assert metrics["ties"] == {
         "neighbours": 0,
@@ -171,7 +171,8 @@ def test_scripts_end_with_one_line_and_exit_code_1(folder):
         ({"path": "."}, "data.path = '.' is a folder, expected a file"),
         ({"path": "folder.csv"}, "data.path = 'folder.csv' is a folder, expected a file"),
         ({"path": "mine.csv "}, "data.path = 'mine.csv ': expected a file named *.csv, .tsv, .p"),
-        ({"columns": DATA["columns"] | {"order": []}}, "data.columns.order"),
+        ({"columns": DATA["columns"] | {"order": []}}, "data.columns.order = []: should be null,"),
+        ({"columns": DATA["columns"] | {"order": ["a", 1]}}, "data.columns.order = ['a', 1]: sho"),
         ({"columns": DATA["columns"] | {"order": "item"}}, "a column is named twice: 'user', 'i"),
         ({"quoted": "no"}, "data.quoted = 'no': "),
         ({"path": "mine.xlsx"}, "data.path = 'mine.xlsx': expected a file named *.csv, .tsv, .p"),
