@@ -44,6 +44,12 @@ RAW = Path("data/raw")
 INTERACTIONS = Path("data/interactions")
 METRICS = Path("metrics/data.json")
 OUTPUTS = Outputs(INTERACTIONS, folders=(INTERACTIONS,), files=(METRICS,))
+REASONS = {
+    "repeated_headers": "repeated headers",
+    "min_rating": "under data.min_rating",
+    "duplicates": "duplicates",
+    "min_interactions": "by data.min_interactions",
+}
 
 
 def main() -> None:
@@ -62,7 +68,7 @@ def main() -> None:
         f"{params.name}: {len(found):,} interactions → {len(data):,} of "
         f"{summary['num_users']:,} users and {summary['num_items']:,} items"
     )
-    reasons = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items()]
+    reasons = [f"{count:,} {REASONS[reason]}" for reason, count in dropped.items()]
     print(f"dropped: {', '.join(reasons)}")
     for notice in notices:
         print(f"Mind: {notice}")

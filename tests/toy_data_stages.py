@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from toy_sources import T
 
 from sasrec.errors import UserError
 
 STAGES = Path(__file__).parents[1] / "stages"
-CSV = """user,item,rating,timestamp
-ben,tea,4,200
-ann,"bread, rye",5,100
-ben,"bread, rye",5,300
-ann,tea,2,300
-ann,tea,3,300
-ann,tea,3,400
-cleo,milk,3,400
+CSV = f"""user,item,rating,timestamp
+ben,tea,4,{T + 200}
+ann,"bread, rye",5,{T + 100}
+ben,"bread, rye",5,{T + 300}
+ann,tea,2,{T + 300}
+ann,tea,3,{T + 300}
+ann,tea,3,{T + 400}
+cleo,milk,3,{T + 400}
 """
 DATA: dict[str, Any] = {
     "name": "local",

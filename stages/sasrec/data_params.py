@@ -22,7 +22,16 @@ class Columns(Section):
     item: Name
     timestamp: Name | None
     rating: Name | None
-    order: Name | Annotated[list[Name], Field(min_length=1)] | None
+    order: str | list[str] | None
+
+    @field_validator("order", mode="before")
+    @classmethod
+    def _names(cls, order: object) -> object:
+        names = order if isinstance(order, list) else [order]
+        right = bool(names) and all(isinstance(name, str) and name for name in names)
+        if order is not None and not right:
+            raise ValueError("should be null, a name, or a list of names")
+        return order
 
     @property
     def orders(self) -> tuple[str, ...]:

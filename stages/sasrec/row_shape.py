@@ -27,18 +27,20 @@ class RowShape:
         `field` begins with the quote that opens it and ends before the one that closes it;
         `before` is the rest of the line that it opens on, `after` of the one it closes on.
         """
-        first, *middle, last = (
-            line.removesuffix("\r") for line in field.decode(errors="replace").split("\n")
-        )
-        complete = self._fits(self._joined(self._quoted(before), first.split(self.delimiter)))
-        if complete or self.timed:
-            for count, line in enumerate(middle, start=1):
-                if self._fits(line.split(self.delimiter)):
+        first, *middle, last = field.split(b"\n")
+        complete = None  # whether the line that it opens on is a row, with a quote as a character
+        for count, line in enumerate([*middle, last + b'"' + after], start=1):
+            if line.count(self.delimiter.encode()) < self.width - 1:
+                continue  # nearly always
+            if complete is None:
+                complete = self._fits(self._joined(self._quoted(before), self._plain(first)))
+            if count <= len(middle):
+                if (complete or self.timed) and self._fits(self._plain(line)):
                     return count
-        if complete:
-            plain = f'{last}"'.split(self.delimiter)
-            if self._fits(self._joined(plain, self._quoted(after.removesuffix(b"\r")))):
-                return len(middle) + 1
+            elif complete:
+                fields = self._joined(self._plain(last + b'"'), self._quoted(after))
+                if self._fits(fields):
+                    return count
         return 0
 
     def _fits(self, fields: list[str]) -> bool:
@@ -47,12 +49,19 @@ class RowShape:
             check(fields[place]) for place, check in self.checks.items()
         )
 
+    def _plain(self, piece: bytes) -> list[str]:
+        """The fields of a piece of a line in which quotes are characters like any other."""
+        return _text(piece).split(self.delimiter)
+
     def _quoted(self, piece: bytes) -> list[str]:
         """The fields of a piece of a line in which quotes count."""
-        reader = csv.reader([piece.decode(errors="replace")], delimiter=self.delimiter)
-        return next(reader, None) or [""]
+        return next(csv.reader([_text(piece)], delimiter=self.delimiter), None) or [""]
 
     @staticmethod
     def _joined(left: list[str], right: list[str]) -> list[str]:
         """The fields of a line of two pieces, cut inside a field."""
         return [*left[:-1], left[-1] + right[0], *right[1:]]
+
+
+def _text(piece: bytes) -> str:
+    return piece.removesuffix(b"\r").decode(errors="replace")

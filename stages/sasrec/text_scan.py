@@ -83,10 +83,12 @@ class TextScan:
     def _check_plain(self, part: bytes) -> None:
         """Lines without quotes, or in which they mean nothing."""
         self._check_bytes(part, part)
-        count = part.count(b"\n")
-        if part[:1] in b"\n\r" or b"\n\n" in part or b"\n\r" in part:
-            count -= _empty_lines(part, _places(part, LINE_FEED))
-        self.rows += count
+        feeds = np.frombuffer(part, dtype=np.uint8) == LINE_FEED
+        self.rows += int(np.count_nonzero(feeds))
+        if b"\r" in part:
+            self.rows -= _empty_lines(part, np.flatnonzero(feeds))
+        elif part:
+            self.rows -= int(np.count_nonzero(feeds[1:] & feeds[:-1])) + int(feeds[0])
 
     def _check_quotes(self, part: bytes) -> int:
         """The same with quotes; return where the last row ends."""
@@ -135,11 +137,13 @@ class TextScan:
         """No zero bytes, no second byte order mark; lone carriage returns only in quotes."""
         if b"\0" in part:
             self._fail(part, part.index(b"\0"), "a zero byte: damaged, or not UTF-8 text")
-        if b"\n" + BOM in part or (self._line > 1 and part.startswith(BOM)):
+        # A single byte is looked for first: that takes a tenth of the time.
+        inner = BOM[:1] in part and b"\n" + BOM in part
+        if inner or (self._line > 1 and part.startswith(BOM)):
             place = 0 if part.startswith(BOM) else part.index(b"\n" + BOM) + 1
             reason = "a byte order mark inside the file (two files put together?)"
             self._fail(part, place, f"{reason}; remove it")
-        if outside.count(b"\r") != outside.count(b"\r\n"):
+        if b"\r" in outside and outside.count(b"\r") != outside.count(b"\r\n"):
             place = outside.replace(b"\r\n", b"\n\n").index(b"\r")
             reason = "a carriage return without a line feed"
             self._fail(part, place, f"{reason}; end lines with a line feed")
