@@ -8,13 +8,15 @@ Writes  data/model/          model.safetensors, model.json (what rebuilds it),
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from sasrec.checkpoint import save_model
 from sasrec.compiling import prepare
-from sasrec.dataset_facts import check_same_data, read_split_facts
+from sasrec.dataset_facts import SplitFacts, check_same_data, read_split_facts
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
 from sasrec.evaluate_params import EvaluateParams
@@ -42,22 +44,24 @@ SPLIT_AGAIN = "run `python stages/split.py` again"
 OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS,))
 
 
+class Inputs(NamedTuple):
+    """What split left: facts, training sequences, validation targets."""
+
+    dataset: SplitFacts
+    sequences: Sequences
+    targets: Targets
+
+
 def main() -> None:
     model_params = load_params("model", ModelParams)
     params = load_params("train", TrainParams)
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
-    dataset = read_split_facts(TRAIN)
-    check_same_data(
-        dataset, read_split_facts(VALID), model_path=TRAIN, folder=VALID, remedy=SPLIT_AGAIN
-    )
-    config = model_params.resolve(dataset.name)
-    num_users, num_items = dataset.num_users, dataset.num_items
-    sequences = Sequences.load(TRAIN, num_users=num_users, num_items=num_items)
-    targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
+    inputs = read_inputs()
+    config = model_params.resolve(inputs.dataset.name)
     if not is_launched():
-        check_memory((config, params), sequences, num_items, device)
+        check_memory((config, params), inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
         with OUTPUTS.of_children():
             launch(params.processes)
@@ -66,31 +70,50 @@ def main() -> None:
     keep_freed_memory()
     with world(device) as processes, OUTPUTS.new() if processes.is_first else nullcontext() as new:
         report = partial(print, flush=True) if processes.is_first else _say_nothing
-        model = SASRec(config, num_items, seed=params.seed).to(device)
+        model = SASRec(config, inputs.dataset.num_items, seed=params.seed).to(device)
         prepare(model, report)
-        trainer = Trainer(model, sequences, params, device, processes)
-        report(
-            f"training {config.variant} on {dataset.name}: {len(trainer.users):,} users, "
-            f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
-            f"{processes.size} process(es) on {describe_device(device)}"
-        )
-        for reason, users in trainer.left_out.items():
-            report(f"Mind: nothing is learnt from {users:,} user(s) {reason}")
+        trainer = Trainer(model, inputs.sequences, params, device, processes)
         filter_seen = evaluate_params.filter_seen
-        note = note_on_repeats(targets.share_in_history(sequences), filter_seen=filter_seen)
-        if note:
-            report(note)
-        history = fit(
-            trainer,
-            lambda: validate(model, trainer.reader, targets, filter_seen=filter_seen),
-            report,
+        for line in introduce(trainer, inputs, filter_seen):
+            report(line)
+        validation = partial(
+            validate, model, trainer.reader, inputs.targets, filter_seen=filter_seen
         )
+        history = fit(trainer, validation, report)
         if new is not None:
-            description = model_description(dataset, params, history, filter_seen=filter_seen)
+            description = model_description(
+                inputs.dataset, params, history, filter_seen=filter_seen
+            )
             save_model(new[MODEL], model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
-            write_json(new[METRICS], train_metrics(history, config, targets.sampled_name))
+            metrics = train_metrics(history, config, inputs.targets.sampled_name)
+            write_json(new[METRICS], metrics)
+
+
+def read_inputs() -> Inputs:
+    dataset = read_split_facts(TRAIN)
+    check_same_data(
+        dataset, read_split_facts(VALID), model_path=TRAIN, folder=VALID, remedy=SPLIT_AGAIN
+    )
+    sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
+    return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))
+
+
+def introduce(trainer: Trainer, inputs: Inputs, filter_seen: bool) -> Iterator[str]:
+    """Lines on what is trained, and on what a reader of the metrics should mind."""
+    config = trainer.model.config
+    yield (
+        f"training {config.variant} on {inputs.dataset.name}: {len(trainer.users):,} users, "
+        f"{inputs.dataset.num_items:,} items, length {config.max_length}, dropout "
+        f"{config.dropout}, {trainer.world.size} process(es) on {describe_device(trainer.device)}"
+    )
+    for reason, users in trainer.left_out.items():
+        yield f"Mind: nothing is learnt from {users:,} user(s) {reason}"
+    repeated = inputs.targets.share_in_history(inputs.sequences)
+    note = note_on_repeats(repeated, filter_seen=filter_seen)
+    if note:
+        yield note
 
 
 def _say_nothing(_: str) -> None:
