@@ -229,7 +229,7 @@ def test_a_model_of_another_catalogue(folder, num_items):
     train.main()
     shutil.rmtree(folder / "data/split/test")
     (folder / "kept").rename(folder / "data/split/test")
-    refuse(evaluate.main, folder, f"trained on {num_items} items")
+    refuse(evaluate.main, folder, f"data/model is of other data than .* {num_items} items")
 
 
 @pytest.mark.parametrize("stage", ["split", "train", "evaluate"])

@@ -47,7 +47,7 @@ def test_scripts_print_their_docstring(tmp_path):
 def test_a_second_run_is_refused(folder, stage):
     (folder / "mine.csv").write_text("user,item\n1,2\n")
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    columns = {"user": "user", "item": "item", "timestamp": None, "rating": None}
+    columns = toy_data_stages.DATA["columns"] | {"timestamp": None, "rating": None}
     params["data"] = toy_data_stages.DATA | {"columns": columns}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     with stage.OUTPUTS.new():
@@ -113,6 +113,7 @@ def test_split_writes_what_it_says(pipeline):
         assert known[offsets[user] : offsets[user + 1]].tolist() == expected
     for part in ("train", "test"):
         copy = json.loads((folder / f"data/split/{part}/dataset.json").read_text())
+        assert len(copy.pop("split")) == 16
         assert copy == json.loads((folder / "data/interactions/dataset.json").read_text())
     for part in ("valid", "test"):
         for user, row in zip(
@@ -192,8 +193,7 @@ def test_what_train_trains(folder, monkeypatch):
         return seen["history"]
 
     monkeypatch.setattr(train, "fit", fit_seen)
-    monkeypatch.setattr(train, "check_blocks", lambda model: seen.update(checked=model))
-    monkeypatch.setattr(train, "compile_for", lambda *arguments: seen.update(compiled=arguments))
+    monkeypatch.setattr(train, "prepare", lambda model, report: seen.update(prepared=model))
     train.main()
     trainer, history = seen["trainer"], seen["history"]
 
@@ -204,8 +204,7 @@ def test_what_train_trains(folder, monkeypatch):
     expected = PARAMS["train"] | {"seed": 5, "epochs": 2}
     assert trainer.params.model_dump() == expected
     assert trainer.device == torch.device("cpu")
-    assert seen["checked"] is trainer.model
-    assert seen["compiled"][:3] == (torch.device("cpu"), 6, 2)
+    assert seen["prepared"] is trainer.model
     sizes = {"num_users": NUM_USERS, "num_items": NUM_ITEMS}
     sequences = Sequences.load(folder / "data/split/train", **sizes)
     np.testing.assert_array_equal(trainer.sequences.items, sequences.items)
@@ -219,7 +218,9 @@ def test_what_train_trains(folder, monkeypatch):
     )
     description = json.loads((folder / "data/model/model.json").read_text())
     assert description["train"] == expected
-    assert (description["dataset"], description["best_epoch"]) == ("toy", history.best_epoch)
+    assert description["best_epoch"] == history.best_epoch
+    split_facts = json.loads((folder / "data/split/train/dataset.json").read_text())
+    assert description["data"] == split_facts
     metrics = json.loads((folder / "metrics/train.json").read_text())
     assert metrics == records.train_metrics(history, config, "sampled_5")
     for name, curve in records.curves(history).items():

@@ -29,7 +29,7 @@ def test_users_left_out_are_counted(folder, capsys):
     give(lengths | {3: [5], 4: everything, 5: [*everything, 1], 9: everything})
     train.main()
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if line.startswith("Mind")] == [
+    assert [line for line in lines if line.startswith("Mind: nothing is learnt")] == [
         "Mind: nothing is learnt from 1 user(s) with fewer than two items in training, none of "
         "which has a next one",
         "Mind: nothing is learnt from 3 user(s) with all 17 items in training, so that no negative "
@@ -41,7 +41,7 @@ def test_users_left_out_are_counted(folder, capsys):
 def test_nothing_is_said_where_nobody_is_left_out(folder, capsys):
     give({user: [1, 2, 3] for user in range(1, 30)})
     train.main()
-    assert "Mind" not in capsys.readouterr().out
+    assert "nothing is learnt" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("processes", [1, 2])

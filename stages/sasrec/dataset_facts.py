@@ -79,10 +79,8 @@ def check_same_data(
         found: what `folder` is of; its split counts if it is one.
         remedy: what to do.
     """
-    same = model.fingerprint == found.fingerprint
-    if same and isinstance(found, SplitFacts):
-        same = model.split == found.split
-    if not same:
+    kind = type(found)  # what both know
+    if any(getattr(model, name) != getattr(found, name) for name in kind.model_fields):
         raise UserError(
             f"{model_path} is of other data than {folder}: {_describe(model)}, and here "
             f"{_describe(found)}; {remedy}"
