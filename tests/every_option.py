@@ -1,4 +1,4 @@
-"""Whether a model trains and ranks by the kernels that were kept for its size, whatever its options.
+"""Whether a model trains and ranks by the kernels that were kept for its size, with any options.
 
     PYTHONPATH=stages python tests/every_option.py HIDDEN_SIZE NUM_HEADS
 
@@ -55,9 +55,8 @@ def use(config: ModelConfig, users: int) -> None:
         trainer = Trainer(SASRec(config, NUM_ITEMS, seed=1), sequences, params, CPU)
         trainer.run_epoch(1)
         for dense in (False, True):
-            rank_targets(
-                trainer.model, SequenceReader(sequences, LENGTH, CPU, dense=dense), targets
-            )
+            reader = SequenceReader(sequences, LENGTH, CPU, dense=dense)
+            rank_targets(trainer.model, reader, targets)
     recommend(trainer.model.eval(), [3, 1], 5)
 
 

@@ -38,6 +38,8 @@ sys.argv[0] = script
 sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
 sys.addaudithook(hook)
 runpy.run_path(script, run_name="__main__")
+if "sasrec.compiling" in sys.modules:  # runs a module in another process where the cache is cold
+    __import__(sys.modules["sasrec.compiling"].WARMUP)
 print("\\n".join(["OPENED", *sorted(opened)]))
 """
 

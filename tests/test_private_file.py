@@ -117,13 +117,13 @@ def test_folders_that_others_can_write_to(cache, tmp_path, place, mode, monkeypa
     monkeypatch.setattr(private_file, "_is_own_group", lambda group: False)
     file, _ = kept()
     (tmp_path / place).chmod(mode)
-    refused(file, f"{(tmp_path / place).resolve()} can be written to by other users")
+    refused(file, f"{(tmp_path / place).resolve()} can be written to by others")
 
 
 def test_a_file_that_others_can_write_to(cache):
     file, path = kept()
     path.chmod(0o606)
-    with pytest.raises(CacheError, match=f"{path} can be written to by other users"):
+    with pytest.raises(CacheError, match=f"{path} can be written to by others"):
         file.read()
     kept()  # which replaces it
     assert file.read() == b"code"
@@ -136,7 +136,7 @@ def test_a_shared_folder_above_ours_is_safe_where_only_owners_may_rename(cache, 
     cache.chmod(0o1777)
     assert file.read() == b"code"
     (cache / "sasrec").chmod(0o1777)  # there others could have made the file
-    refused(file, "sasrec can be written to by other users")
+    refused(file, "sasrec can be written to by others")
 
 
 def test_nothing_is_made_in_a_folder_that_others_can_write_to(cache):

@@ -24,7 +24,11 @@ from sasrec.private_file import CacheError, PrivateFile
 
 WARMUP = "sasrec.kernel_warmup"  # the module that the other process runs
 PACKAGE = Path(__file__).parent
-ORDER = ("kernel_warmup.py", "block_check.py", "compiled_code.py")  # decide what is compiled when
+# What decides which kernels are compiled, for which types, and in which order.
+SOURCES = (
+    *("*kernels.py", "compiled_code.py", "kernel_warmup.py", "block_check.py"),
+    *("fused_block.py", "embedding.py", "layer_norm.py", "losses.py", "deferred_adam.py"),
+)
 
 
 class CompilingError(Exception):
@@ -53,7 +57,6 @@ def prepare(model: SASRec, report: Callable[[str], None] = print) -> None:
 def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> bytes:
     """The kernels for this size: kept, or compiled now and kept if that can be."""
     file = PrivateFile("loops", key(size, num_heads))
-    trouble = None
     with ExitStack() as until_written:
         try:
             if code := file.read():
@@ -63,29 +66,28 @@ def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> byte
             if code := file.read():  # another process was compiling
                 return code
         except CacheError as error:
-            trouble = error
+            report(_not_kept(error))
+            return _compile(size, num_heads)
         code = _compile(size, num_heads)
         try:
-            if not trouble:
-                file.write(code)
+            file.write(code)
         except CacheError as error:
-            trouble = error
-    if trouble:
-        report(
-            f"the compiled loops cannot be kept ({trouble}), so every run compiles them: "
-            "let XDG_CACHE_HOME name a folder that only you can write to"
-        )
-    return code
+            report(_not_kept(error))
+        return code
+
+
+def _not_kept(reason: CacheError) -> str:
+    return (
+        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 40 s: "
+        "let XDG_CACHE_HOME name a folder that only you can write to"
+    )
 
 
 def key(*settings: object) -> str:
     """All that compiled kernels depend on, with the settings that they are compiled for."""
     sources = hashlib.sha256()
-    for path in sorted(PACKAGE.glob("*.py")):
-        text = path.read_bytes()
-        # Who calls a kernel decides the types of its arguments, who is first the order.
-        if path.match("*kernels.py") or path.name in ORDER or b"from sasrec.kernels" in text:
-            sources.update(text)
+    for path in sorted(path for name in SOURCES for path in PACKAGE.glob(name)):
+        sources.update(path.read_bytes())
     threads = "many" if torch.get_num_threads() > 1 else "one"
     return "\n".join([sources.hexdigest(), *map(str, settings), threads, compiler()])
 

@@ -131,7 +131,7 @@ def _check_owners(folder: Path, *files: Path) -> None:
             writable = 0
         shared_above = place in folder.parents and status.st_mode & stat.S_ISVTX
         if writable and not shared_above:
-            raise CacheError(f"{place} can be written to by other users")
+            raise CacheError(f"{place} can be written to by others")
 
 
 def _is_own_group(group: int) -> bool:
