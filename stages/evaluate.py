@@ -67,7 +67,9 @@ def main() -> None:
     draw_by_length(result.by_length, PLOTS / "by_history_length.png")
     draw_by_rank(result.by_rank, PLOTS / "by_rank.png")
     for name, metrics in result.metrics.items():
-        print(f"{name}: " + "  ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
+        shown = {key: f"{value:.4f}" for key, value in metrics.items() if key != "users"}
+        line = "  ".join(f"{key} {value}" for key, value in shown.items())
+        print(f"{name}: {line}  ({metrics['users']:,} users)")
 
 
 def check_catalogue(dataset: dict[str, Any], num_items: int) -> None:

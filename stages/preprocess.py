@@ -26,6 +26,7 @@ from sasrec.files import new_folder, read_json, write_json
 from sasrec.interactions import Interactions, describe, summarise, write_interactions
 from sasrec.params import load_params
 from sasrec.parsing import LocalLayout, Source, parse
+from sasrec.rounding import rounded
 from sasrec.stage import run_stage
 
 RAW = Path("data/raw")
@@ -40,7 +41,7 @@ def main() -> None:
     data, dropped = prepare(source.interactions, params)
     _write(params.name, data, source)
     summary = summarise(data)
-    write_json(METRICS, {**summary, "dropped": dropped})
+    write_json(METRICS, rounded({**summary, "dropped": dropped}))
     print(
         f"{params.name}: {len(source.interactions):,} interactions → {len(data):,} of "
         f"{summary['num_users']:,} users and {summary['num_items']:,} items"

@@ -4,7 +4,8 @@ Reads   data/split/train/, data/split/valid/, sections `model` and `train` of pa
         checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
-        metrics/train.json   best epoch, its validation metrics, speed
+        metrics/train.json   best epoch, its validation metrics
+        .cache/timings/      speed, which is not the same twice (no output of the stage)
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
@@ -24,10 +25,11 @@ from sasrec.lock import only_one
 from sasrec.memory import keep_freed_memory
 from sasrec.model import SASRec
 from sasrec.params import load_params
-from sasrec.records import curves, model_description, train_metrics
+from sasrec.records import curves, model_description, timing, train_metrics
 from sasrec.sequences import Sequences
 from sasrec.stage import run_stage
 from sasrec.targets import Targets
+from sasrec.timings import keep_timing
 from sasrec.training import Trainer, TrainParams
 from sasrec.validation import validate
 
@@ -70,6 +72,7 @@ def main() -> None:
                     write_csv(folder / f"{name}.csv", curve)
             metrics = train_metrics(history, config, targets.sampled_name)
             write_json(Path("metrics/train.json"), metrics)
+            keep_timing(metrics, timing(history))
 
 
 def _say_nothing(_: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from sasrec.errors import UserError
 from sasrec.rank_table import protocols, read_rank_table
 from sasrec.results import Results, find_results
+from sasrec.timings import find_timing
 from sasrec.yaml_files import parse_yaml
 
 SEED = "train.seed"
@@ -26,7 +27,7 @@ class Run:
         params: those that the run was made with, by dotted name; empty if unknown.
         stale: names of parameters that have another value in params.yaml.
         test_data: the MD5 of data/split/test, None if unknown.
-        training: metrics/train.json; empty if there is none.
+        training: metrics/train.json and, if it is known, the timing; empty if there is none.
     """
 
     name: str
@@ -58,8 +59,9 @@ class Side:
         return ", ".join(run.name for run in self.runs)
 
     def ranks(self, protocol: str) -> np.ndarray:
-        """Float64 [runs, users]."""
-        return np.stack([run.ranks[protocol].to_numpy() for run in self.runs])
+        """Float64 [runs, users]; the users that the protocol ranks, the same ones in every run."""
+        ranks = np.stack([run.ranks[protocol].to_numpy() for run in self.runs])
+        return ranks[:, ~np.isnan(ranks[0])]
 
     def values(self, key: str) -> list[Any]:
         """The values of a parameter over the runs, each once; empty if unknown."""
@@ -115,9 +117,10 @@ def _load_run(results: Results) -> Run:
 def _read_training(results: Results) -> dict[str, Any]:
     path = "metrics/train.json"
     try:
-        return dict(json.loads(results.read(path) or b"{}", parse_constant=str))
+        metrics = dict(json.loads(results.read(path) or b"{}", parse_constant=str))
     except (ValueError, TypeError) as error:
         raise UserError(f"{results.name}: {path} is not a JSON object: {error}") from None
+    return metrics | find_timing(results.root, metrics)
 
 
 def _read_yaml(results: Results, path: str) -> dict[str, Any]:
