@@ -123,6 +123,13 @@ def test_runs_that_share_a_seed_are_not_paired(here):
     assert found.verdicts[0].difference.run_differences == ()
 
 
+def test_seeds_that_are_no_numbers_pair_nothing(here):
+    for name, seed in (("a-1", [1]), ("a-2", "two"), ("b-1", [1]), ("b-2", "two")):
+        write_results(here / name, random_ranks(ord(name[0]) + len(seed)), seeded(1))
+        (here / name / "params.yaml").write_text(f"train: {{seed: {seed}}}\n")
+    assert not compare("a-1,a-2", "b-1,b-2").paired
+
+
 def test_a_verdict_is_by_the_p_value_among_all_tests(here):
     """Four of 60 users come within 10 and none falls out: p is about 2 exp(-4) in each test."""
     ranks = np.arange(1.0, 61.0)
