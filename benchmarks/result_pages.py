@@ -54,7 +54,7 @@ def _results(table: Table, runs: pd.DataFrame, rows: pd.DataFrame) -> str:
         names = [experiment.name for experiment in table.experiments(row)]
         own = runs[runs["experiment"].isin(names)]
         for column, digits in (("best_epoch", 0), ("epochs", 0), ("seconds_per_epoch", 1)):
-            cells.append(", ".join(f"{value:.{digits}f}" for value in own[column]))
+            cells.append(", ".join(f"{value:.{digits}f}" for value in own[column].dropna()))
         lines.append([f"`{row}`", *cells])
     return _markdown(lines)
 

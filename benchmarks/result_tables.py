@@ -125,6 +125,7 @@ def _describe(run: Run, experiment: Experiment, machine: str) -> dict[str, Any]:
     test = json.loads(results.read("metrics/test.json") or b"{}")
     names = dict(zip(("sampled", "full"), run.protocols, strict=True))
     command = ["git", "log", "-1", "--format=%cs", results.place]
+    seconds = run.training.get("seconds_per_epoch")  # known where it was trained
     date = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     return {
         "experiment": experiment.name,
@@ -134,7 +135,7 @@ def _describe(run: Run, experiment: Experiment, machine: str) -> dict[str, Any]:
         "valid_NDCG@10": round(run.training["valid"][names["sampled"]]["NDCG@10"], 6),
         "best_epoch": run.training["best_epoch"],
         "epochs": run.training["epochs"],
-        "seconds_per_epoch": round(run.training["seconds_per_epoch"], 3),
+        "seconds_per_epoch": None if seconds is None else round(seconds, 3),
         "date": date,
         "machine": machine,
     }

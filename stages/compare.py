@@ -22,6 +22,9 @@ from sasrec.experiments import load_side
 from sasrec.files import write_json
 from sasrec.stage import run_main
 
+MAX_SAMPLES = 10_000_000  # 80 MB a test
+MAX_K = 1_000_000_000
+
 
 def main() -> None:
     arguments = parse_arguments()
@@ -68,8 +71,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the differences")
     arguments = parser.parse_args()
-    if arguments.samples < 1000:
-        parser.error(f"--samples {arguments.samples}: expected 1000 or more")
+    if not 1000 <= arguments.samples <= MAX_SAMPLES:
+        parser.error(f"--samples {arguments.samples}: expected 1000 to {MAX_SAMPLES:,}")
     if arguments.seed < 0:
         parser.error(f"--seed {arguments.seed}: expected 0 or more")
     if arguments.plot and arguments.plot.suffix != ".png":
@@ -80,7 +83,8 @@ def parse_arguments() -> argparse.Namespace:
 def parse_ks(text: str) -> tuple[int, ...]:
     """Rising cut-offs from a text such as 5,10."""
     parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() and int(part) >= 1 for part in parts):
+    digits = all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts)
+    if not digits or not all(1 <= int(part) <= MAX_K for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers from 1, such as 5,10")
     return tuple(sorted({int(part) for part in parts}))
 

@@ -76,7 +76,9 @@ def main() -> None:
         draw_by_length(result.by_length, new[BY_LENGTH_PLOT])
         draw_by_rank(result.by_rank, new[BY_RANK_PLOT])
     for name, metrics in result.metrics.items():
-        print(f"{name}: " + "  ".join(f"{key} {value:.4f}" for key, value in metrics.items()))
+        shown = {key: f"{value:.4f}" for key, value in metrics.items() if key != "users"}
+        line = "  ".join(f"{key} {value}" for key, value in shown.items())
+        print(f"{name}: {line}  ({metrics['users']:,} users)")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from sasrec.outputs import Outputs
 from sasrec.own_file import LocalLayout
 from sasrec.params import load_params
 from sasrec.parsing import parse
+from sasrec.rounding import rounded
 from sasrec.source import Source
 from sasrec.stage import run_stage
 from sasrec.ties import find_ties, tie_notices
@@ -63,7 +64,7 @@ def main() -> None:
         summary, notices = _describe(data, source, params)
         _write(new[INTERACTIONS], params.name, data, source)
         dropped = {"repeated_headers": source.repeated_headers, **dropped}
-        write_json(new[METRICS], {**summary, "dropped": dropped})
+        write_json(new[METRICS], rounded({**summary, "dropped": dropped}))
     print(
         f"{params.name}: {len(found):,} interactions → {len(data):,} of "
         f"{summary['num_users']:,} users and {summary['num_items']:,} items"

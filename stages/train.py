@@ -4,7 +4,8 @@ Reads   data/split/train/, data/split/valid/, sections `model` and `train` of pa
         evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
-        metrics/train.json   best epoch, its validation metrics, speed
+        metrics/train.json   best epoch, its validation metrics
+        .cache/timings/      speed, which is not the same twice (no output of the stage)
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
@@ -29,10 +30,11 @@ from sasrec.model import SASRec
 from sasrec.outputs import Outputs
 from sasrec.params import load_params
 from sasrec.ranking import note_on_repeats
-from sasrec.records import curves, model_description, train_metrics
+from sasrec.records import curves, model_description, timing, train_metrics
 from sasrec.sequences import Sequences
 from sasrec.stage import run_stage
 from sasrec.targets import Targets
+from sasrec.timings import keep_timing
 from sasrec.training import Trainer, TrainParams
 from sasrec.validation import validate
 
@@ -89,6 +91,7 @@ def main() -> None:
                 write_csv(new[MODEL] / f"{name}.csv", curve)
             metrics = train_metrics(history, config, inputs.targets.sampled_name)
             write_json(new[METRICS], metrics)
+            keep_timing(metrics, timing(history))
 
 
 def read_inputs() -> Inputs:

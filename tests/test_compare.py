@@ -1,8 +1,10 @@
 """Comparing two experiments whose results lie in folders: the report, and wrong inputs."""
 
 import json
+import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from sasrec.experiment_figure import draw_differences
 from sasrec.experiment_text import describe, sentence
 from sasrec.experiments import load_side
 from sasrec.metrics import summarise
+from sasrec.paired import holm
+from sasrec.timings import keep_timing
 
 SCRIPT = Path(__file__).parents[1] / "stages" / "compare.py"
 LIFT = 3.0
@@ -110,6 +114,79 @@ def test_runs_of_other_seeds_are_not_paired(here):
     assert "A has one run: its seeds are taken to vary as those of the other do." in lone
 
 
+def test_runs_that_share_a_seed_are_not_paired(here):
+    """Each of A's would be paired with the same one of B's."""
+    for name, seed in (("a-1", 1), ("a-2", 2), ("b-1", 3), ("b-2", 4)):
+        write_results(here / name, random_ranks(seed), seeded(1))
+    found = compare("a-1,a-2", "b-1,b-2")
+    assert not found.paired
+    assert found.verdicts[0].difference.run_differences == ()
+
+
+def test_seeds_that_are_no_numbers_pair_nothing(here):
+    for name, seed in (("a-1", [1]), ("a-2", "two"), ("b-1", [1]), ("b-2", "two")):
+        write_results(here / name, random_ranks(ord(name[0]) + len(seed)), seeded(1))
+        (here / name / "params.yaml").write_text(f"train: {{seed: {seed}}}\n")
+    assert not compare("a-1,a-2", "b-1,b-2").paired
+
+
+def test_a_verdict_is_by_the_p_value_among_all_tests(here):
+    """Four of 60 users come within 10 and none falls out: p is about 2 exp(-4) in each test."""
+    ranks = np.arange(1.0, 61.0)
+    write_results(here / "one", ranks)
+    write_results(here / "two", np.where((ranks > 10) & (ranks <= 14), 10, ranks))
+    found = compare("one", "two", samples=2000)
+    alone = [verdict.difference.p_value for verdict in found.verdicts]
+    assert all(0.02 < p_value < 0.05 for p_value in alone)
+    assert [verdict.adjusted_p for verdict in found.verdicts] == holm(alone)
+    assert min(holm(alone)) > 0.1
+    for verdict in found.verdicts:
+        assert verdict.better is None
+        p_values = f"p {verdict.difference.p_value:.4f} alone, {verdict.adjusted_p:.4f} among"
+        assert sentence(verdict).endswith(f"; {p_values} these tests")
+
+
+def test_users_without_candidates_count_in_the_full_protocol_alone(here):
+    texts = [ranks_csv(random_ranks(1)), ranks_csv(random_ranks(2, LIFT))]
+    for name, text in zip(("one", "two"), texts, strict=True):
+        (here / name).mkdir()
+        for user in (3, 60):
+            text = re.sub(rf"\n{user},{user + 500},7,[^,]*,", f"\n{user},{user + 500},7,,", text)
+        (here / name / "ranks.csv").write_text(text)
+    found = compare("one", "two")
+    kept = np.delete(np.arange(USERS), [2, 59])
+    for verdict, users in zip(found.verdicts, (kept, kept, slice(None), slice(None)), strict=True):
+        ranks = random_ranks(2, LIFT)[users]
+        if verdict.protocol != "full":
+            ranks = np.minimum(ranks, 101)
+        assert verdict.difference.second == pytest.approx(summarise(ranks, (10,))[verdict.metric])
+    assert report(found)["users_ranked"] == {"sampled_100": USERS - 2, "full": USERS}
+    assert report(found)["users"] == USERS
+    assert "Mind: sampled_100 leaves out 2 user(s) without candidates." in describe(found)
+    assert compare("two", "one").verdicts[0].difference.low == -found.verdicts[0].difference.high
+
+
+def test_the_time_of_an_epoch_is_told_where_it_is_known(here, monkeypatch):
+    for name, seed in (("one", 1), ("two", 2)):
+        write_results(here / name, random_ranks(seed), seeded(seed))
+        metrics = {"best_epoch": seed, "epochs": 9}
+        (here / name / "metrics" / "train.json").write_text(json.dumps(metrics))
+    assert "s an epoch" not in describe(compare("one", "two"))
+    monkeypatch.setenv("DVC_ROOT", str(here / "two"))
+    keep_timing(metrics, {"seconds_per_epoch": 0.75})
+    text = describe(compare("one", "two"))
+    assert "A  one  seed 1, epoch 1 of 9 kept\n" in text
+    assert "B  two  seed 2, epoch 2 of 9 kept, 0.75 s an epoch\n" in text
+
+
+def test_names_and_values_do_nothing_to_a_terminal(here):
+    for name, seed in (("one", 1), ("t\x1b[31mo", 2)):
+        write_results(here / name, random_ranks(seed), seeded(1, variant=f"a{seed}\x1b]0;x\x07"))
+    text = describe(compare("one", "t\x1b[31mo"))
+    assert not any(unicodedata.category(character) == "Cc" for character in text.replace("\n", ""))
+    assert "B  t\\x1b[31mo  seed 1" in text
+
+
 def test_equal_ranks_are_said_to_be_identical(here):
     write_results(here / "one", random_ranks(1), seeded(1))
     write_results(here / "two", random_ranks(1), seeded(2))
@@ -184,6 +261,8 @@ def test_values_that_json_lacks_become_text(here):
 
 def test_picture_shows_each_difference_and_its_seeds(here):
     a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2), LIFT)
+    write_results(here / "cost$x_$^", random_ranks(5))
+    draw_differences(compare("plain-1", "cost$x_$^"), here / "again.png")
     for name, runs in (("single", ("plain-1", "lifted-1")), ("seeds", (a, b))):
         found = compare(*runs)
         draw_differences(found, here / f"{name}.png")

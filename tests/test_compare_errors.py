@@ -1,5 +1,7 @@
 """Comparing two experiments: what is refused, and in which words."""
 
+import re
+
 import pytest
 from toy_results import compare, random_ranks, seeded, write_lock, write_results
 
@@ -14,9 +16,13 @@ CAUSE = r" \(split.seed is 1 and 2\)"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("sampled_100", "sampled_50"), "sampled_100 and sampled_50"),
+        (lambda text: text.replace("sampled_100", "sampled_200"), "sampled_100 and sampled_200"),
         (lambda text: text.replace("\n60,560,", "\n61,560,"), "1 of 60 test users differ, .* 61"),
         (lambda text: text[: text.index("\n60,")], "they have 60 and 59 test users"),
+        (
+            lambda text: re.sub(r"\n7,507,7,[^,]*,", "\n7,507,7,,", text),
+            "only one of them has a sampled_100 rank for user 7",
+        ),
         (
             lambda text: text.replace("\n7,507,", "\n7,600,").replace("\n9,509,", "\n9,1,"),
             "2 of 60 targets of the users differ, the first of user 7 is 507 and 600",
@@ -66,17 +72,37 @@ def test_wrong_names_are_explained(here, a, b, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is not valid CSV"),
-        ("user,item,full\n1,2,3\n", "expected user, item, one sampled_N"),
-        ("user,item,sampled_5,sampled_9,full\n1,2,3,3,3\n", "expected user, item, one sampled_N"),
+        ("", r"has the columns \(none\): expected each once user, item, one sampled_N"),
+        ("user,item,full\n1,2,3\n", "expected each once user, item, one sampled_N"),
+        ("user,item,sampled_5,sampled_9,full\n1,2,3,3,3\n", "one sampled_N"),
+        ("user,item,sampled_9,full,full\n1,2,1,1,3\n", "sampled_9, full, full: expected each once"),
+        ("user,item,sampled_9,sampled_9,full\n1,2,1,1,3\n", "expected each once"),
+        ("user;item;sampled_9;full\n1;2;1;1\n", "with commas between"),
         ("user,item,sampled_9,full\n1,2,1,1\n", "holds 1 user"),
-        ("user,item,sampled_9,full\n1,2,1,1\n2,2,0.5,1\n", "line 3: sampled_9 is 0.5"),
-        ("user,item,sampled_9,full\n1,2,1,\n2,2,1,1\n", "line 2: full is nan"),
-        ("user,item,sampled_9,full\n1,2,1,1\n\n2,2,1,1\n", "line 3: user is nan"),
-        ("user,item,sampled_9,full\n1,2,1,inf\n2,2,1,1\n", "line 2: full is inf"),
-        ("user,item,sampled_9,full\n1,2,1,1\n2,tea,1,1\n", "line 3: item is tea"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,2,0.5,1\n", "line 3: sampled_9 is '0.5'"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,2,10.5,1\n", "line 3: .* a rank from 1 to 10, or"),
+        ("user,item,sampled_9,full\n1,2,1,\n2,2,1,1\n", "line 2: full is ''"),
+        ("user,item,sampled_9,full\n1,2,1,1\n\n2,2,1,1\n", r"line 3 has 0 field\(s\), expected 4"),
+        ("user,item,sampled_9,full\n1,2,1,inf\n2,2,1,1\n", "line 2: full is 'inf'"),
+        ("user,item,sampled_9,full\n1,2,1,1e400\n2,2,1,1\n", "line 2: full is '1e400'"),
+        ("user,item,sampled_9,full\n1,2,1,1_0\n2,2,1,1\n", "line 2: full is '1_0'"),
+        ("user,item,sampled_9,full\n1,2,NA,1\n2,2,1,1\n", "line 2: sampled_9 is 'NA'"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,tea,1,1\n", "line 3: item is 'tea'"),
+        (
+            "user,item,sampled_9,full\n1,2.5,1,1\n2,2,1,1\n",
+            "line 2: item is '2.5', expected a ",
+        ),
+        (
+            "user,item,sampled_9,full\n9007199254740993,2,1,1\n",
+            "line 2: user .* to 9007199254740991",
+        ),
+        ("user,item,sampled_9,full\n0,2,1,1\n", "line 2: user is '0'"),
         ("user,item,sampled_9,full\n1,2,1,1\n1,3,1,1\n", "line 3: user 1 occurs again"),
-        ("user,item,sampled_9,full\n1,2,1,1\n2,3,1,1,5\n", "is not valid CSV"),
+        ("user,item,sampled_9,full\n1,2,1,1\n2,3,1,1,5\n", r"line 3 has 5 field\(s\), expected 4"),
+        ("user,item,sampled_9,full\n1,2,1,1,5\n2,3,1,1,5\n", r"line 2 has 5 field\(s\)"),
+        ("user,item,sampled_9,full\n1,2,,1\n2,3,1,1\n", r"sampled_9 ranks 1 user\(s\)"),
+        ('user,item,sampled_9,full\n1,2,"1,1\n', "is not valid CSV"),
+        ("user,item,sampled_9,full\n1,2,\0,1\n", r"sampled_9 is '\\x00'"),
     ],
 )
 def test_a_broken_table_is_explained(here, content, message):
@@ -85,11 +111,36 @@ def test_a_broken_table_is_explained(here, content, message):
         load_side("A", "ranks.csv")
 
 
+def test_a_table_that_is_no_text_is_explained(here):
+    (here / "ranks.csv").write_bytes("user,item,sampled_9,full\n".encode("utf-16"))
+    with pytest.raises(UserError, match="is not valid CSV"):
+        load_side("A", "ranks.csv")
+
+
+def test_a_table_of_another_tool_may_have_a_mark_spaces_and_other_columns(here):
+    content = "\ufeff user, full ,sampled_9,item,note\r\n2, 7 ,10.0,31,a\r\n1,1e2,,30,b\r\n"
+    (here / "ranks.csv").write_bytes(content.encode())
+    with pytest.raises(UserError, match=r"sampled_9 ranks 1 user"):
+        load_side("A", "ranks.csv")
+    (here / "ranks.csv").write_bytes(f"{content}3,4.5,1,30,c\r\n".encode())
+    table = load_side("A", "ranks.csv").runs[0].ranks
+    assert list(table.columns) == ["user", "item", "sampled_9", "full"]
+    assert table["full"].tolist() == [100, 7, 4.5]
+    assert table["sampled_9"].isna().tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("params.yaml", "train: [", "params.yaml is not valid YAML"),
         ("dvc.lock", "<<<<<<< HEAD\nstages: {}\n", "dvc.lock is not valid YAML"),
+        ("params.yaml", "train: &a [*a]", "params.yaml is not valid YAML: Circular"),
+        ("params.yaml", "train: &a {seed: *a}", "params.yaml is not valid YAML: Circular"),
+        ("dvc.lock", "stages: 3\n", "dvc.lock is not as DVC writes it"),
+        ("dvc.lock", "stages: {evaluate: 3}\n", "dvc.lock is not as DVC writes it"),
+        ("dvc.lock", "stages: {evaluate: {deps: [{}]}}\n", "dvc.lock is not as DVC writes it"),
+        ("dvc.lock", "stages: {evaluate: {deps: 3}}\n", "dvc.lock is not as DVC writes it"),
+        ("metrics/train.json", "[" * 100_000, "train.json is not a JSON object"),
         ("metrics/train.json", "{", "train.json is not a JSON object"),
         ("metrics/train.json", "3", "train.json is not a JSON object"),
     ],
@@ -106,7 +157,9 @@ def test_broken_companions_are_explained(here, name, content, message):
     [
         (("one", "two", "-k", "0"), 2, "'0': expected whole numbers from 1, such as 5,10"),
         (("one", "two", "-k", "5,"), 2, "'5,': expected whole numbers"),
-        (("one", "two", "--samples", "10"), 2, "--samples 10: expected 1000 or more"),
+        (("one", "two", "--samples", "10"), 2, "--samples 10: expected 1000 to 10,000,000"),
+        (("one", "two", "--samples", "10000001"), 2, "--samples 10000001: expected 1000 to 10,000"),
+        (("one", "two", "-k", "1" + 20 * "0"), 2, "expected whole numbers from 1, such as 5,10"),
         (("one", "two", "--seed", "-1"), 2, "--seed -1: expected 0 or more"),
         (("one", "two", "--plot", "x.svg"), 2, "--plot x.svg: expected a name that ends in .png"),
         (("one",), 2, "the following arguments are required: B"),

@@ -135,7 +135,11 @@ def test_files(workspace: Path) -> None:
         deps = {path.replace("${data.path}", "mine.csv") for path in names(entry["deps"])}
         outs = names(entry["outs"]) | names(entry.get("metrics", []))
         writes = {
-            path for path in writes if not path.endswith(".lock") and "__pycache__" not in path
+            path
+            for path in writes
+            if not path.endswith(".lock")
+            and "__pycache__" not in path
+            and not path.startswith(".cache/")
         }
         reads -= {"params.yaml"} | {path for path in reads if covering(path, outs)}
         reads = {path for path in reads if path.endswith(".py") or not path.startswith("stages")}

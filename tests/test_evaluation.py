@@ -11,6 +11,7 @@ from sasrec.errors import UserError
 from sasrec.evaluate_params import EvaluateParams
 from sasrec.evaluation import _top_lists, evaluate
 from sasrec.figures import draw_by_length, draw_by_rank, draw_training
+from sasrec.metrics import bootstrap_intervals
 from sasrec.params import load_params
 from sasrec.ranking import Ranks
 from sasrec.sequences import Sequences
@@ -40,9 +41,9 @@ def histories():
     return Sequences.from_interactions(users, items, 7)
 
 
-def evaluate_toy(histories, top=None, **params):
+def evaluate_toy(histories, top=None, sampled=SAMPLED, full=FULL, **params):
     top = np.tile(np.arange(1, 11), (6, 1)) if top is None else np.array(top)
-    ranks = Ranks(np.array(SAMPLED), np.array(FULL), np.zeros(6), top)
+    ranks = Ranks(np.array(sampled), np.array(full), np.zeros(6), top)
     targets = Targets(np.array(USERS), np.array([5, 4, 3, 2, 1, 6]), np.ones((6, 3), np.int32))
     return evaluate(ranks, targets, histories, NUM_ITEMS, EvaluateParams(**PARAMS | params))
 
@@ -52,6 +53,7 @@ def test_metrics_by_hand(histories):
     assert list(result.metrics) == ["sampled_3", "full"]
     assert result.metrics["sampled_3"] == pytest.approx(
         {
+            "users": 6,
             "HR@1": 2 / 6,
             "HR@3": 5 / 6,
             "NDCG@1": 2 / 6,
@@ -61,6 +63,7 @@ def test_metrics_by_hand(histories):
     )
     full = result.metrics["full"]
     assert list(full)[-2:] == ["coverage@10", "popularity@10"]
+    assert full["users"] == 6
     assert full["HR@3"] == pytest.approx(3 / 6)
     assert full["NDCG@3"] == pytest.approx((1 + 1 / math.log2(3) + 1 / 2) / 6)
 
@@ -92,6 +95,61 @@ def test_intervals_contain_the_metrics_and_follow_the_seed(histories):
             assert interval["low"] <= result.metrics[protocol][name] <= interval["high"]
     assert evaluate_toy(histories).intervals == result.intervals
     assert evaluate_toy(histories, seed=2).intervals != result.intervals
+
+
+def test_intervals_of_a_protocol_are_the_bootstrap_of_its_own_ranks(histories):
+    result = evaluate_toy(histories, bootstrap_samples=137, seed=5)
+    for protocol, ranks in (("sampled_3", SAMPLED), ("full", FULL)):
+        generator = np.random.default_rng(5)
+        expected = bootstrap_intervals(np.array(ranks), (1, 3), samples=137, generator=generator)
+        for name, interval in expected.items():
+            assert result.intervals[protocol][name] == pytest.approx(interval, abs=1e-6)
+
+
+def test_what_is_reported_has_six_digits(histories):
+    result = evaluate_toy(histories)
+    assert result.metrics["full"]["HR@1"] == 0.166667
+    assert result.metrics["full"]["coverage@10"] == 0.27027  # 10 / 37
+    numbers = [list(interval.values()) for interval in result.intervals["full"].values()]
+    assert all(number == round(number, 6) for pair in numbers for number in pair)
+
+
+def test_users_without_candidates_are_left_out_of_the_sampled_protocol_alone(histories):
+    sampled = (math.nan, 3.0, 2.5, 4.0, math.nan, 1.0)
+    result = evaluate_toy(histories, sampled=sampled)
+    alone = evaluate_toy(histories)
+    assert {name: metrics["users"] for name, metrics in result.metrics.items()} == {
+        "sampled_3": 4,
+        "full": 6,
+    }
+    assert isinstance(result.metrics["sampled_3"]["users"], int)
+    assert result.metrics["sampled_3"]["HR@3"] == 3 / 4
+    assert result.metrics["full"] == alone.metrics["full"]
+    assert result.intervals["full"] == alone.intervals["full"]
+    assert 0 < result.intervals["sampled_3"]["MRR"]["low"] < result.metrics["sampled_3"]["MRR"]
+    assert result.ranks.to_csv(index=False).splitlines()[1] == "1,5,1,,1.0"
+    # The ranges 1-4 and 5-9 have two users each, 10-19 has the one without candidates.
+    assert result.by_length["users"].tolist() == [2, 2, 1, 1]
+    hits = result.by_length["sampled_MRR"].tolist()
+    assert hits[:2] == [round(1 / 3, 6), round((1 / 2.5 + 1 / 4) / 2, 6)]
+    assert math.isnan(hits[2])
+    assert result.by_length["full_MRR"].tolist() == alone.by_length["full_MRR"].tolist()
+    assert result.by_rank["sampled_share"].tolist() == [1 / 4, 1 / 4, 1 / 4, 1 / 4]
+    assert result.by_rank["sampled_HR"].tolist() == [1 / 4, 1 / 4, 3 / 4, 1]
+
+
+def test_pictures_take_a_range_in_which_nobody_has_candidates(histories, tmp_path):
+    result = evaluate_toy(histories, sampled=(1.0, 3.0, 2.5, 4.0, math.nan, 1.0))
+    draw_by_length(result.by_length, tmp_path / "by_length.png")
+    draw_by_rank(result.by_rank, tmp_path / "by_rank.png")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_missing_rank_among_all_items_or_no_sampled_rank_at_all_is_an_error(histories):
+    with pytest.raises(ValueError, match="ranks start from 1, found nan"):
+        evaluate_toy(histories, full=(math.nan, *FULL[1:]))
+    with pytest.raises(ValueError, match="no user is ranked"):
+        evaluate_toy(histories, sampled=(math.nan,) * 6)
 
 
 def test_ranks_of_every_user_are_kept(histories):
@@ -128,6 +186,9 @@ def test_by_rank_by_hand(histories):
     assert table["rank"].tolist() == [1, 2, 3, 4]
     assert table["sampled_share"].tolist() == pytest.approx([2 / 6, 1 / 6, 2 / 6, 1 / 6], abs=1e-6)
     assert table["full_share"].tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 0], abs=1e-6)
+    # A half rank is within the cut-off from the next whole number on.
+    assert table["sampled_HR"].tolist() == pytest.approx([2 / 6, 2 / 6, 5 / 6, 1], abs=1e-6)
+    assert table["full_HR"].tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6, 3 / 6], abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,16 @@ def test_rings_that_colours_cannot_tell_apart() -> None:
     assert compare(graph_of(mixed), graph_of(other))["equal"] is False
 
 
+def test_edges_decide_where_colours_and_twins_would_not() -> None:
+    """Equal lengths and popularities, and repeats that stand elsewhere."""
+    ours = [(0, 0), (0, 1), (0, 1), (1, 1), (1, 1)]
+    theirs = [(0, 1), (0, 1), (0, 1), (1, 0), (1, 1)]
+    assert find_relabelling(graph_of(ours), graph_of(theirs)) is None
+    report = compare(graph_of(ours), graph_of(theirs))
+    assert report["equal"] is False
+    assert "no renaming was found" in report["first_difference"]
+
+
 def test_users_with_the_same_items_are_matched_by_their_order() -> None:
     rng = np.random.default_rng(7)
     edges = np.array([(user, item) for user in range(29) for item in rng.permutation(11)])

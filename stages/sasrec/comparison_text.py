@@ -3,6 +3,7 @@
 from typing import Any
 
 from sasrec.data_comparison import NEARLY_EQUAL
+from sasrec.errors import printable
 
 
 def describe(report: dict[str, Any]) -> str:
@@ -17,6 +18,7 @@ def describe(report: dict[str, Any]) -> str:
     lines.append(f"item popularities   {_equal(report['equal_item_popularities'])} when sorted")
     lines += _matching_lines(report["matching"], ours)
     lines += _order_lines(report["order"])
+    lines = [printable(line) for line in lines]  # ids come from outside
     return "\n".join([*lines, "", *_verdict(report)])
 
 

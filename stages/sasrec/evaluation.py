@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sasrec.evaluate_params import EvaluateParams
-from sasrec.metrics import bootstrap_intervals, metric_values, summarise
+from sasrec.metrics import bootstrap_intervals, metric_values, ranked, summarise
 from sasrec.ranking import Ranks
+from sasrec.rounding import rounded
 from sasrec.sequences import Sequences
 from sasrec.targets import Targets
 
@@ -25,16 +26,19 @@ class Evaluation:
     """Everything that evaluate writes.
 
     Attributes:
-        metrics: by protocol, the mean of each metric; `full` also has coverage@10 (the share of
-            the catalogue that stands in some user's top 10) and popularity@10 (how often an item
-            of a top 10 was interacted with, on average, in the histories).
+        metrics: by protocol, the number of `users` ranked and the mean of each metric; `full`
+            also has coverage@10 (the share of the catalogue that stands in some user's top 10)
+            and popularity@10 (how often an item of a top 10 was interacted with, on average, in
+            the histories).
         intervals: by protocol and metric, the 95% bootstrap interval.
-        ranks: user, item, history_length, and the rank by each protocol; a row a user.
+        ranks: user, item, history_length, and the rank by each protocol; a row a user. The
+            sampled rank of a user without candidates is NaN, an empty field in CSV.
         by_length: mean metrics of users grouped by length of history.
-        by_rank: how often each rank up to K + 1 occurs, as a share of users, and HR up to there.
+        by_rank: how often each rank up to K + 1 occurs, as a share of the users ranked, and HR up
+            to there.
     """
 
-    metrics: dict[str, dict[str, float]]
+    metrics: dict[str, dict[str, float | int]]
     intervals: dict[str, Any]
     ranks: pd.DataFrame
     by_length: pd.DataFrame
@@ -46,8 +50,10 @@ def evaluate(
 ) -> Evaluation:
     """Sum `ranks` up; `histories` are those that the ranks come from."""
     ks = tuple(params.ks)
-    protocols = {targets.sampled_name: ranks.sampled, "full": ranks.full}
-    metrics = {name: summarise(values, ks) for name, values in protocols.items()}
+    protocols = {targets.sampled_name: ranked(ranks.sampled), "full": ranks.full}
+    metrics = {
+        name: {"users": len(values), **summarise(values, ks)} for name, values in protocols.items()
+    }
     metrics["full"] |= _top_lists(ranks.top, histories, num_items)
     intervals = {
         name: bootstrap_intervals(
@@ -63,12 +69,13 @@ def evaluate(
             "user": targets.users,
             "item": targets.items,
             "history_length": histories.lengths[targets.users],
-            **protocols,
+            targets.sampled_name: ranks.sampled,
+            "full": ranks.full,
         }
     )
     return Evaluation(
-        metrics,
-        intervals,
+        rounded(metrics),
+        rounded(intervals),
         table,
         _by_length(table, ranks),
         _by_rank(ranks, targets.candidates.shape[1] + 1),
@@ -85,15 +92,20 @@ def _top_lists(top: np.ndarray, histories: Sequences, num_items: int) -> dict[st
 
 
 def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:
-    """A row a range of history lengths that occurs; `history_length` is the mean in it."""
+    """A row a range of history lengths that occurs; `history_length` is the mean in it.
+
+    `users` counts all of them; the means of a protocol are over those that it ranks.
+    """
     bins = np.searchsorted(LENGTH_EDGES, table["history_length"], side="right") - 1
     labels = [f"{low}-{high - 1}" for low, high in itertools.pairwise(LENGTH_EDGES)] + [
         f"{LENGTH_EDGES[-1]}+"
     ]
     columns = {"history_length": table["history_length"].to_numpy(float)}
     for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
-        for name, shares in metric_values(values, (10,)).items():
-            columns[f"{protocol}_{name}"] = shares
+        known = ~np.isnan(values)
+        for name, shares in metric_values(values[known], (10,)).items():
+            columns[f"{protocol}_{name}"] = np.full(len(values), np.nan)
+            columns[f"{protocol}_{name}"][known] = shares
     grouped = pd.DataFrame(columns).groupby(bins)
     result = grouped.mean().round(6)
     result.insert(0, "range", [labels[index] for index in result.index])
@@ -107,7 +119,7 @@ def _by_rank(ranks: Ranks, worst: int) -> pd.DataFrame:
     Half ranks count as the better one in the share.
     """
     table = {"rank": np.arange(1, worst + 1)}
-    for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
+    for protocol, values in (("sampled", ranked(ranks.sampled)), ("full", ranks.full)):
         whole = np.bincount(values.astype(np.int64), minlength=worst + 1)[1 : worst + 1]
         within = np.searchsorted(np.sort(values), table["rank"], side="right")
         table[f"{protocol}_share"] = whole / len(values)

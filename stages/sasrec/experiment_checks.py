@@ -79,6 +79,10 @@ def find_oddities(a: Side, b: Side) -> list[str]:
         for run in runs
         if run.stale
     ]
+    sampled = a.runs[0].protocols[0]
+    left_out = int(a.runs[0].ranks[sampled].isna().sum())
+    if left_out:
+        notes.append(f"{sampled} leaves out {left_out:,} user(s) without candidates")
     unknown = [run.name for run in runs if not run.params]
     if unknown:
         notes.append(f"no parameters are known of {', '.join(unknown)}")
@@ -103,6 +107,11 @@ def _first_difference(one: Run, other: Run) -> str | None:
                 f"{len(unequal):,} of {len(ours):,} {what} differ, the first {user}is "
                 f"{ours[column][row]:.0f} and {theirs[column][row]:.0f}"
             )
+    sampled = one.protocols[0]
+    unequal = np.flatnonzero(ours[sampled].isna() != theirs[sampled].isna())
+    if len(unequal):
+        user = ours["user"][unequal[0]]
+        return f"only one of them has a {sampled} rank for user {user:.0f}"
     if None not in (one.test_data, other.test_data) and one.test_data != other.test_data:
         return "the histories or candidates in data/split/test differ, by dvc.lock"
     key = "evaluate.filter_seen"

@@ -130,6 +130,10 @@ def report(comparison: Comparison) -> dict[str, Any]:
         for side in (comparison.a, comparison.b)
     } | {
         "users": len(comparison.a.runs[0].ranks),
+        "users_ranked": {
+            protocol: comparison.a.ranks(protocol).shape[1]
+            for protocol in comparison.a.runs[0].protocols
+        },
         "paired_by_seed": comparison.paired,
         "level": LEVEL,
         "bootstrap": {"samples": comparison.samples, "seed": comparison.seed},

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sasrec.errors import printable
 from sasrec.experiment_comparison import Comparison, Verdict
 from sasrec.experiments import Side
 from sasrec.files import new_file
@@ -62,5 +63,7 @@ def _legend(seeds: bool) -> list[Line2D]:
 
 
 def _name(side: Side) -> str:
-    names = side.names
-    return names if len(names) <= LONGEST_NAME else f"{names[: LONGEST_NAME - 3]}..."
+    names = printable(side.names)
+    if len(names) > LONGEST_NAME:
+        names = f"{names[: LONGEST_NAME - 3]}..."
+    return names.replace("$", r"\$")  # no formula

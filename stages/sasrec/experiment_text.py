@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from sasrec.errors import printable
 from sasrec.experiment_comparison import LEVEL, Comparison, Verdict
 from sasrec.experiments import Run, Side
 
@@ -21,6 +22,7 @@ def describe(comparison: Comparison) -> str:
     lines += ["", *(sentence(verdict) for verdict in comparison.verdicts)]
     if comparison.paired:
         lines += ["", "B - A by seed", *_seed_lines(comparison)]
+    lines = [printable(line) for line in lines]  # names and values come from outside
     return "\n".join([*lines, "", *_caveats(comparison, users)])
 
 

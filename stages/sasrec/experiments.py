@@ -10,6 +10,7 @@ import pandas as pd
 from sasrec.errors import UserError
 from sasrec.rank_table import protocols, read_rank_table
 from sasrec.results import Results, find_results
+from sasrec.timings import find_timing
 from sasrec.yaml_files import parse_yaml
 
 SEED = "train.seed"
@@ -26,7 +27,7 @@ class Run:
         params: those that the run was made with, by dotted name; empty if unknown.
         stale: names of parameters that have another value in params.yaml.
         test_data: the MD5 of data/split/test, None if unknown.
-        training: metrics/train.json; empty if there is none.
+        training: metrics/train.json and, if it is known, the timing; empty if there is none.
     """
 
     name: str
@@ -43,7 +44,8 @@ class Run:
 
     @property
     def seed(self) -> int | None:
-        return self.params.get(SEED)
+        seed = self.params.get(SEED)
+        return seed if isinstance(seed, int) else None
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ class Side:
         return ", ".join(run.name for run in self.runs)
 
     def ranks(self, protocol: str) -> np.ndarray:
-        """Float64 [runs, users]."""
-        return np.stack([run.ranks[protocol].to_numpy() for run in self.runs])
+        """Float64 [runs, users]; the users that the protocol ranks, the same ones in every run."""
+        ranks = np.stack([run.ranks[protocol].to_numpy() for run in self.runs])
+        return ranks[:, ~np.isnan(ranks[0])]
 
     def values(self, key: str) -> list[Any]:
         """The values of a parameter over the runs, each once; empty if unknown."""
@@ -92,38 +95,48 @@ def load_side(label: str, names: str) -> Side:
 
 def _load_run(results: Results) -> Run:
     ranks = read_rank_table(results.ranks(), f"{results.name}: ranks.csv")
-    stages = _read_yaml(results, "dvc.lock").get("stages", {})
-    # dvc.lock says what the results were made with, params.yaml what the next ones will be.
-    made = {
-        key: value
-        for stage in stages.values()
-        for key, value in _flatten(stage.get("params", {}).get("params.yaml", {})).items()
-    }
+    made, test_data = _read_lock(results)
     now = _flatten(_read_yaml(results, "params.yaml"))
-    inputs = {dep["path"]: dep.get("md5") for dep in stages.get("evaluate", {}).get("deps", [])}
     return Run(
         name=results.name,
         place=results.place,
         ranks=ranks,
         params=made or now,
         stale=tuple(key for key in made if key in now and made[key] != now[key]),
-        test_data=inputs.get("data/split/test"),
+        test_data=test_data,
         training=_read_training(results),
     )
+
+
+def _read_lock(results: Results) -> tuple[dict[str, Any], str | None]:
+    """What dvc.lock says the results were made with: parameters, and the MD5 of the test data."""
+    stages = _read_yaml(results, "dvc.lock").get("stages", {})
+    try:
+        made = {
+            key: value
+            for stage in stages.values()
+            for key, value in _flatten(stage.get("params", {}).get("params.yaml", {})).items()
+        }
+        inputs = {dep["path"]: dep.get("md5") for dep in stages.get("evaluate", {}).get("deps", [])}
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(f"{results.name}: dvc.lock is not as DVC writes it") from None
+    return made, inputs.get("data/split/test")
 
 
 def _read_training(results: Results) -> dict[str, Any]:
     path = "metrics/train.json"
     try:
-        return dict(json.loads(results.read(path) or b"{}", parse_constant=str))
-    except (ValueError, TypeError) as error:
+        metrics = dict(json.loads(results.read(path) or b"{}", parse_constant=str))
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{results.name}: {path} is not a JSON object: {error}") from None
+    return metrics | find_timing(results.root, metrics)
 
 
 def _read_yaml(results: Results, path: str) -> dict[str, Any]:
     try:
         content = parse_yaml(results.read(path) or b"")
-    except ValueError as error:
+        json.dumps(content, default=str, skipkeys=True)  # nothing holds itself
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{results.name}: {path} is not valid YAML: {error}") from None
     return content if isinstance(content, dict) else {}
 

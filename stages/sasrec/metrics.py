@@ -27,6 +27,18 @@ def metric_values(ranks: np.ndarray, ks: tuple[int, ...]) -> dict[str, np.ndarra
     return values | {"MRR": 1 / ranks}
 
 
+def ranked(ranks: np.ndarray) -> np.ndarray:
+    """Of sampled ranks, those of the users that have candidates: the others are NaN.
+
+    Raises:
+        ValueError: no user has.
+    """
+    known = ranks[~np.isnan(ranks)]
+    if not len(known):
+        raise ValueError("no user is ranked: all ranks are NaN")
+    return known
+
+
 def summarise(ranks: np.ndarray, ks: tuple[int, ...]) -> dict[str, float]:
     """The mean of each metric over users: HR@k and NDCG@k for each of `ks`, and MRR."""
     return {name: float(values.mean()) for name, values in metric_values(ranks, ks).items()}

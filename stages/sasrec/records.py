@@ -7,20 +7,29 @@ import pandas as pd
 from sasrec.dataset_facts import SplitFacts
 from sasrec.fitting import History
 from sasrec.model import ModelConfig
+from sasrec.rounding import rounded
 from sasrec.training import TrainParams
 
 
 def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> dict[str, Any]:
     """metrics/train.json; `hyperparameters` are those used where params.yaml may say `auto`."""
     best = history.best
+    return rounded(
+        {
+            "best_epoch": history.best_epoch,
+            "epochs": len(history.epochs),
+            "train_loss": history.epochs[history.best_epoch - 1].loss,
+            "valid": {"loss": best.loss, sampled_name: best.sampled, "full": best.full},
+            "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
+        }
+    )
+
+
+def timing(history: History) -> dict[str, float | int]:
+    """How fast it was, which no two runs share: kept apart from the metrics (see timings.py)."""
     return {
-        "best_epoch": history.best_epoch,
-        "epochs": len(history.epochs),
-        "train_loss": history.epochs[history.best_epoch - 1].loss,
-        "valid": {"loss": best.loss, sampled_name: best.sampled, "full": best.full},
         "seconds_per_epoch": round(history.seconds_per_epoch, 4),
         "interactions_per_second": round(history.interactions_per_second),
-        "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
     }
 
 

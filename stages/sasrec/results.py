@@ -18,6 +18,7 @@ class Results:
     Attributes:
         name: as the user gave it.
         place: the folder's full path or the full commit id, so equal places are the same run.
+        root: the folder, or the project's; timings lie below it.
         read: takes a path relative to the root of the repository and gives the file's bytes,
             None if there is no such file; raises UserError if it cannot be read.
         why_absent: what to say of results that are not there.
@@ -25,6 +26,7 @@ class Results:
 
     name: str
     place: str
+    root: Path
     read: Callable[[str], bytes | None]
     why_absent: str
 
@@ -52,20 +54,16 @@ def find_results(name: str) -> Results:
     """
     found = (find_project() or Path(".")) if name == WORKSPACE else Path(name)
     if found.exists():
-        is_project = (found / "dvc.yaml").exists()
-        return Results(
-            name,
-            str(found.resolve()),
-            lambda path: _read_file(found, path),
-            "`dvc repro` there makes it"
-            if is_project
-            else "expected a folder with that, or with ranks.csv",
-        )
+        why_absent = "expected a folder with that, or with ranks.csv"
+        if (found / "dvc.yaml").exists():
+            why_absent = "`dvc repro` there makes it"
+        place = str(found.resolve())
+        return Results(name, place, found, lambda path: _read_file(found, path), why_absent)
     if name.startswith((".", "/", "~")):
         raise UserError(f"{name}: no such folder or file")
     revision = open_revision(name)
     why_absent = "when this was committed, the pipeline had not run or was not there yet"
-    return Results(name, revision.commit, revision.read, why_absent)
+    return Results(name, revision.commit, revision.root, revision.read, why_absent)
 
 
 def _read_file(found: Path, path: str) -> bytes | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sasrec.batches import SequenceReader
-from sasrec.metrics import summarise
+from sasrec.metrics import ranked, summarise
 from sasrec.model import SASRec
 from sasrec.ranking import rank_targets
 from sasrec.targets import Targets
@@ -36,6 +36,6 @@ def validate(
     ranks = rank_targets(model, reader, targets, filter_seen=filter_seen)
     return Validation(
         loss=float(np.nanmean(ranks.losses)),
-        sampled=summarise(ranks.sampled, (10,)),
+        sampled=summarise(ranked(ranks.sampled), (10,)),
         full=summarise(ranks.full, (10,)),
     )
