@@ -107,6 +107,26 @@ def test_an_exchange_that_fails_is_taken_back(here, monkeypatch, number, error):
     assert tree(here) == complete("old")
 
 
+@pytest.mark.parametrize("number", range(1, 6))
+def test_an_exchange_that_cannot_be_taken_back_is_by_the_next(here, monkeypatch, number):
+    """From some moment on nothing can be renamed, as when a disk is mounted read-only."""
+    write("old")
+    rename, count = Path.rename, itertools.count()
+
+    def failing(self, target):
+        if next(count) >= number:
+            raise OSError(errno.EROFS, "no")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", failing)
+        with pytest.raises(OSError, match="no"):
+            write("new")
+    with pytest.raises(RuntimeError):
+        write_and_raise("unused", RuntimeError)
+    assert tree(here) == complete("old")
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -215,14 +235,41 @@ def test_what_cannot_be_replaced_is_told_before_the_work(here, spoil, message):
     assert not [name for name in tree(here) if ".tmp" in name]
 
 
+def test_a_mount_point_is_told_before_the_work(here, monkeypatch):
+    write("old")
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == FOLDER)
+    with pytest.raises(UserError, match="data/model is a mount point"), OUTPUTS.new():
+        pytest.fail("the work began")
+
+
+def test_what_cannot_be_removed_is_told_and_is_in_nobody_s_way(here, monkeypatch, capsys):
+    write("old")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", raising(OSError(errno.EBUSY, "busy")))
+        write("new")
+    (leftover,) = (here / "data").glob(".*.tmp")
+    said = f"could not remove {leftover.relative_to(here)}: busy\n"
+    assert capsys.readouterr() == ("", said)
+    assert (here / FOLDER / "a.txt").read_text() == "new"
+    write("next")
+    assert tree(here) == complete("next")
+
+
+def raising(error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    return fail
+
+
 def test_folders_without_the_permission_to_write_are_told_before_the_work(here, monkeypatch):
     """Root may write anywhere, so the system's answer is given by hand."""
-    mkdir = os.open
+    open_file = os.open
 
     def refuse(path, *arguments, **options):
         if str(path).startswith("metrics"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return mkdir(path, *arguments, **options)
+        return open_file(path, *arguments, **options)
 
     write("old")
     monkeypatch.setattr(os, "open", refuse)

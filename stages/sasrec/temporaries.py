@@ -62,11 +62,13 @@ def remove(path: Path) -> None:
     What cannot be removed, such as the folder of another user, is only told: it is in nobody's
     way, and the next run tries again.
     """
+    if not os.path.lexists(path):
+        return
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, onerror=_unlock)  # `onexc` came with Python 3.12
         else:
-            path.unlink(missing_ok=True)
+            path.unlink()
     except OSError as error:
         print(f"could not remove {path}: {error.strerror}", file=sys.stderr)
 
