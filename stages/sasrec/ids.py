@@ -90,7 +90,7 @@ def _what_is_wrong(label: str, known: set[str]) -> str | None:
     if not label.strip():
         return "is missing"
     if "\n" in label or "\r" in label:
-        return "holds a line break (a quote that is never closed?)"
+        return "holds a line break"
     if label[-1] in "0123456789":
         if ROUNDED.fullmatch(label):
             return f"is {label!r}, as spreadsheets show long numbers; {AS_TEXT}"
