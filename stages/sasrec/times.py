@@ -26,6 +26,7 @@ ISO_8601 = (
     r"^\d{4}-\d{2}-\d{2}"
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|z|[+-]\d{2}(:?\d{2})?)?|[T ]\d{2})?$"
 )
+WHOLE = r"^-?\d{1,18}$"
 TOO_FINE = r"\.\d{10,}"
 UNITS = tuple(PER_SECOND)
 
@@ -84,6 +85,8 @@ def _numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> Tim
     decimals = f"up to {digits} decimals" if digits else "no decimals"
     expected = f"a time as a number (data.time_unit: {unit}, {decimals}) or as an ISO 8601 date"
     kind = column.type
+    if is_text(kind) and pc.all(pc.match_substring_regex(column, WHOLE)).as_py():  # the usual case
+        return Times(column.cast(pa.int64()).to_numpy(), unit)
     refuse_rounded(table, name, column)
     if pa.types.is_integer(kind):
         return Times(cast(table, name, column, pa.int64(), expected).to_numpy(), unit)
