@@ -226,7 +226,7 @@ def parquet_seeds() -> list[Case]:
             table, stream, row_group_size=[7, 40, 1000][k % 3], use_dictionary=k % 2 == 0,
             compression=["none", "snappy", "gzip", "zstd", "lz4", "brotli"][k % 6],
             data_page_version=["1.0", "2.0"][k % 2], store_schema=k % 4 != 3,
-            data_page_size=[100, 10**6][k % 5 == 0],
+            data_page_size=[100, 10**6][k % 5 == 0], use_deprecated_int96_timestamps=k % 7 == 0,
         )  # fmt: skip
         cases.append(Case(stream.getvalue(), ".parquet", layout(k % 5 != 4)))
     return cases

@@ -18,7 +18,7 @@ GOOD = {"user": [7, 5], "item": [1, 1], "rating": [2.0, 2.0], "timestamp": [T, T
 def read(folder, unit="s", **columns):
     table = pa.table(GOOD | columns)
     pq.write_table(table, folder / "interactions.parquet")
-    return read_local(folder, LocalLayout("mine.parquet", ALL, unit))
+    return read_local(folder, LocalLayout("mine.parquet", ALL, unit, True))
 
 
 def binary(*values):
@@ -89,10 +89,9 @@ def seconds_as_written(expected):
         ("user", pa.nulls(2), ", row 1: 'user' is missing"),
         ("user", [1.0, 2.5], ", row 2: 'user' is 2.5, expected a whole number or text"),
         ("user", [1.0, np.inf], ", row 2: 'user' is inf, expected a whole number or text"),
-        ("user", [1.0, 2.0**53 + 2], ", row 2: 'user' is 9007199254740994.0, above 90071992547409"
-         "92, the largest whole number that type double keeps exactly; digits were lost: export "
-         "ids as text"),
-        ("user", pa.array([1.0, 2.0**25], pa.float32()), ", row 2: 'user' is 33554432.0, above"),
+        ("user", [1.0, 2.0**53], ", row 2: 'user' is 9007199254740992.0, but type double keeps "
+         "whole numbers only below 9007199254740992; digits were lost: export ids as text"),
+        ("user", pa.array([1.0, 2.0**25], pa.float32()), ", row 2: 'user' is 33554432.0, but"),
         ("user", ["1", "3.91E+16"], ", row 2: 'user' is '3.91E+16', as spreadsheets show"),
         ("user", [[1], [2]], ": the column 'user' is nested (list<"),
         ("user", [{"a": 1}, {"a": 2}], ": the column 'user' is nested (struct<a: int64>)"),
@@ -131,12 +130,26 @@ def test_wrong_values(tmp_path, column, values, message):
     assert str(error.value).isprintable()
 
 
+def test_old_time_stamps_keep_ns_and_do_not_wrap(tmp_path):
+    """INT96, as Spark writes; in ns the year 2600 would turn up as 2015."""
+    path = tmp_path / "interactions.parquet"
+    for times, unit in ([T * 10**9, T * 10**9 + 5], "ns"), ([T * 10**6, 19880899200 * 10**6], "us"):
+        table = pa.table(GOOD | {"timestamp": pa.array(times, pa.timestamp(unit))})
+        pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+        if unit == "ns":
+            data = read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True)).interactions
+            assert (data.timestamp.tolist(), data.time_unit) == (times, "ns")
+        else:
+            with pytest.raises(UserError, match="row 2: 'timestamp' is 2600-01-01T00:00:00"):
+                read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+
+
 def test_files_that_are_not_parquet(tmp_path):
     path = tmp_path / "interactions.parquet"
     for content in (b"user,item\n1,2\n", b"", b"PAR1", b"PAR1PAR1"):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"^mine\.parquet is not a readable Parquet file: "):
-            read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s"))
+            read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
 
 
 def test_a_damaged_page_is_one_sentence(tmp_path):
@@ -149,7 +162,7 @@ def test_a_damaged_page_is_one_sentence(tmp_path):
     with pytest.raises(
         UserError, match=r"^mine\.parquet is not a readable Parquet file: "
     ) as error:
-        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s"))
+        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
     assert "\n" not in str(error.value)
 
 
@@ -159,4 +172,4 @@ def test_a_file_without_rows_or_columns(tmp_path):
     table = pa.table({"user ": [1], "item": [1]})
     pq.write_table(table, tmp_path / "interactions.parquet")
     with pytest.raises(UserError, match="no column 'user'; its columns are 'user ', 'item'"):
-        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s"))
+        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))

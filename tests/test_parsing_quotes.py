@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,8 @@ GOOD = row("a", "plain")
             row("b", '"Heroes, live') + "\n" + GOOD + row("c", 'Low"'),
             "line 3: a quoted field opens here and goes on over line 5",
         ),
+        (row("b", '"Heroes, live') + row("c", 'Low"'), "line 3: a quoted field opens here"),
+        (row("b", '"Heroes') + row("c", 'Low, live"'), "line 3: a quoted field opens here"),
         (row("b", '"He""roes') + row("c", '""') + row("d", 'Low"'), "goes on over line 4"),
         (GOOD + row('"b', "Heroes") + row("c", 'Low"'), "line 4: a quoted field opens here"),
     ],
@@ -82,6 +85,34 @@ def test_fields_over_several_lines_are_read(tmp_path):
     assert [one[0] for one in rows(source)] == ["a", "b", "c", "d"]
     with pytest.raises(UserError, match="line 8: 'rating' is 'bad'"):
         local(tmp_path, content.replace('z,3,"', 'z,bad,"'))
+
+
+TIMED = UNTIMED.model_copy(update={"timestamp": "timestamp"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        (["user,title,item,timestamp", f"a,pq, x,{T}", f"b,r,y,{T + 1}"], TIMED),
+        (["user,item,timestamp,title", f"a,x,{T},p q", f"b,y,{T},r"], TIMED),
+        (["title,user,item", "pq,a,x", "r,b,y", "t,c,z"], UNTIMED),
+        (["user,item,title", "a,x,pq", "b,y,r", "c,z,t"], UNTIMED),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_no_two_quotes_swallow_a_row(tmp_path, lines, columns):
+    """All places for one quote, and for two."""
+    header, body = lines[0] + "\n", "\n".join(lines[1:]) + "\n"
+    for one, two in itertools.combinations_with_replacement(range(len(body) + 1), 2):
+        content = f'{header}{body[:one]}"{body[one:two]}"{body[two:]}'
+        try:
+            found = rows(local(tmp_path, content, columns))
+        except UserError:
+            continue
+        assert len(found) == len(lines) - 1, content
+    for one in range(len(body) + 1):
+        with pytest.raises(UserError, match="quote"):
+            local(tmp_path, f'{header}{body[:one]}"{body[one:]}', columns)
 
 
 @pytest.mark.parametrize("title", ['"Heroes" (live)', 'say "hi"', '12"', '"', '"Low'])

@@ -62,6 +62,10 @@ def test_wrong_rows_are_named(tmp_path, content, message):
             "user,item,rating, timestamp\na,x,1,5\n",
             "no column 'timestamp'; its columns are 'user', 'item', 'rating', ' timestamp'",
         ),
+        (
+            "user;item;rating;timestamp\n",
+            "no column 'user'; its columns are 'user;item;rating;timestamp' (.csv is read with",
+        ),
         ("user,item,item,rating,timestamp\n", "more than one column 'item'"),
         ("\n\n", "mine.csv is empty"),
         ("\ufeff", "mine.csv is empty"),

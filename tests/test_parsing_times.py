@@ -26,7 +26,7 @@ def read(folder, values, unit="s"):
     [
         ("s", [f"{T}"], ([T], "s")),
         ("s", [f"{T}.000", f"{T + 1}"], ([T, T + 1], "s")),
-        ("s", ["8.8125e8"], ([881250000], "s")),
+        ("s", ["8.81250949e8", "8.812509500000000000e+08"], ([881250949, 881250950], "s")),
         ("s", [f"{T}.438", f"{T}"], ([T * MS + 438, T * MS], "ms")),
         ("s", [f"{T}.4380", f"{T}.0001"], ([T * US + 438000, T * US + 100], "us")),
         ("s", [f"{T}.123456789"], ([T * NS + 123456789], "ns")),
@@ -58,14 +58,17 @@ def test_times_are_kept_exactly(tmp_path, unit, values, expected):
     ("unit", "values", "message"),
     [
         ("s", ["soon"], "line 2: 'timestamp' is 'soon', expected a time as a number (data.time_u"),
+        ("s", [T, "1.37E+09"], "line 3: 'timestamp' is '1.37E+09', expected all digits: some were "
+         "lost, export it as text"),
+        ("ms", ["1.37e12"], "'1.37e12', expected all digits"),
         ("s", [T, ""], "line 3: 'timestamp' is missing"),
         ("s", ["nan"], "line 2: 'timestamp' is 'nan', expected a time as a number"),
         ("s", ["1e300"], "line 2: 'timestamp' is '1e300', expected a time as a number"),
         ("s", [T, "0x3B9ACA00"], "line 3: 'timestamp' is '0x3B9ACA00', expected a time as"),
         ("s", [T, f"{T}.1234567891"], "line 3: 'timestamp' is '1000000000.1234567891', expected a "
-         "time as a number (data.time_unit: s) or as an ISO 8601 date, with at most 9 decimals"),
-        ("ms", [f"{T}000.1234567"], "with at most 6 decimals"),
-        ("ns", [f"{T}000000000.5"], "without decimals"),
+         "time as a number (data.time_unit: s, up to 9 decimals) or as an ISO 8601 date"),
+        ("ms", [f"{T}000.1234567"], "(data.time_unit: ms, up to 6 decimals)"),
+        ("ns", [f"{T}000000000.5"], "no decimals"),
         ("s", ["-1"], "line 2: 'timestamp' is '-1', expected a time from 1971 to 2099"),
         ("s", ["31535999"], "'31535999', expected a time from 1971 to 2099; if the numbers only"),
         ("s", ["4102444800"], "line 2: 'timestamp' is '4102444800', expected a time from 1971"),
@@ -159,4 +162,6 @@ def test_rows_that_differ_in_order_numbers_are_ordered_by_them(tmp_path):
         assert cleaned.has_timestamps == (timestamp is not None)
     with pytest.raises(UserError, match=r"line 3: 'n' is '9007199254740993\.5', expected a num"):
         local(tmp_path, content.replace("b,1,1000000000,1", f"b,1,{T},9007199254740993.5"), columns)
+    with pytest.raises(UserError, match=r"line 3: 'n' is '3\.91E[+]16', expected all digits"):
+        local(tmp_path, content.replace("b,1,1000000000,1", f"b,1,{T},3.91E+16"), columns)
     assert len(rows(local(tmp_path, content, columns))) == 5

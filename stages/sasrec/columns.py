@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 
 from sasrec.tables import Table
 
+# At most six digits of a number that has more.
+ROUNDED = r"^\s*[+-]?\d([.,]\d{0,5})?[eE]\+?0*([6-9]|[1-9]\d)\s*$"
+
 
 def ratings(table: Table, name: str) -> np.ndarray:
     """The column as float32 `[N]`, all finite.
@@ -34,6 +37,7 @@ def order_numbers(table: Table, name: str) -> np.ndarray:
     """
     expected = "a number that orders rows"
     column = numbers_or_text(table, name, expected)
+    refuse_rounded(table, name, column)
     try:
         return trimmed(column).cast(pa.int64()).to_numpy()
     except pa.ArrowInvalid:
@@ -57,6 +61,13 @@ def numbers_or_text(table: Table, name: str, expected: str) -> pa.ChunkedArray:
     if not (is_number(column.type) or is_text(column.type)):
         refuse_type(table, name, expected)
     return column
+
+
+def refuse_rounded(table: Table, name: str, column: pa.ChunkedArray) -> None:
+    """Refuse text such as 1.37E+09, as spreadsheets show long numbers."""
+    if is_text(column.type):
+        rounded = pc.match_substring_regex(column, ROUNDED).to_numpy()
+        refuse(table, name, column, rounded, "all digits: some were lost, export it as text")
 
 
 def refuse_type(table: Table, name: str, expected: str) -> NoReturn:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sasrec.columns import cast, is_text, present, refuse, refuse_type, shown
 from sasrec.tables import Table
 
-EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # whole numbers up to here, by a float's bits
+EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # whole numbers below this, by a float's bits
 AS_TEXT = "digits were lost: export ids as text"
 ROUNDED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+\d{2,3}")  # as spreadsheets show long numbers
 WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)\.0+")
@@ -59,14 +59,14 @@ def _whole(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Floats as whole numbers, unless they are so large that some have become others."""
     limit = EXACT[column.type.bit_width]
     values = column.to_numpy()
-    large = np.isfinite(values) & (np.abs(values) > limit)
+    large = np.isfinite(values) & (np.abs(values) >= limit)
     if large.any():
         row = int(np.argmax(large))
         value = shown(table.columns[name][row])
         table.fail(
             row,
-            f"{name!r} is {value}, above {limit}, the largest whole number that type "
-            f"{column.type} keeps exactly; {AS_TEXT}",
+            f"{name!r} is {value}, but type {column.type} keeps whole numbers only below {limit}; "
+            f"{AS_TEXT}",
         )
     refuse(
         table,
@@ -90,7 +90,7 @@ def _what_is_wrong(label: str, known: set[str]) -> str | None:
     if not label.strip():
         return "is missing"
     if "\n" in label or "\r" in label:
-        return "holds a line break (a quote that is never closed?)"
+        return "holds a line break"
     if label[-1] in "0123456789":
         if ROUNDED.fullmatch(label):
             return f"is {label!r}, as spreadsheets show long numbers; {AS_TEXT}"

@@ -26,7 +26,7 @@ class LocalLayout:
     label: str
     columns: Columns
     time_unit: str
-    quoted: bool = True
+    quoted: bool
 
 
 def read_local(raw: Path, layout: LocalLayout) -> Source:

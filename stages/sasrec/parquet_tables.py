@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sasrec.errors import UserError
@@ -47,10 +48,30 @@ def _read(path: Path, names: list[str], label: str) -> pa.Table:
                 )
         columns = file.read(columns=names)
         expected = file.metadata.num_rows
+        leaves = [file.schema.column(place) for place in range(len(file.schema))]
+    old = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
+    columns = _unwrapped(path, columns, [name for name in names if name in old])
     if columns.num_rows != expected:
         raise UserError(
             f"{label} is damaged: it states {expected} rows and holds {columns.num_rows}"
         )
+    return columns
+
+
+def _unwrapped(path: Path, columns: pa.Table, names: list[str]) -> pa.Table:
+    """Time stamps of the type INT96 (of Spark and others), read anew where ns are too small.
+
+    Arrow reads them as ns, in which those beyond the year 2262 turn up in other years.
+    """
+    if not names:
+        return columns
+    with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+        coarse = file.read(columns=names)
+    for name in names:
+        same = pc.equal(columns[name].cast(coarse[name].type, safe=False), coarse[name])
+        if not pc.all(same).as_py():
+            place = columns.schema.get_field_index(name)
+            columns = columns.set_column(place, name, coarse[name])
     return columns
 
 

@@ -32,21 +32,29 @@ class RowShape:
         for count, line in enumerate([*middle, last + b'"' + after], start=1):
             if line.count(self.delimiter.encode()) < self.width - 1:
                 continue  # nearly always
+            start = self._quoted(before)
+            place = len(start) - 1  # of the quoted field
             if complete is None:
-                complete = self._fits(self._joined(self._quoted(before), self._plain(first)))
+                complete = self._fits(self._joined(start, self._plain(first)), place)
             if count <= len(middle):
-                if (complete or self.timed) and self._fits(self._plain(line)):
+                if (complete or self.timed) and self._fits(self._plain(line), place):
                     return count
             elif complete:
                 fields = self._joined(self._plain(last + b'"'), self._quoted(after))
-                if self._fits(fields):
+                if self._fits(fields, place):
                     return count
         return 0
 
-    def _fits(self, fields: list[str]) -> bool:
-        """Whether these fields could be a row."""
+    def _fits(self, fields: list[str], place: int) -> bool:
+        """Whether these fields could be a row; that at `place` may have been cut by delimiters.
+
+        Only where a time must fit too: running text has delimiters of its own.
+        """
+        if self.timed and len(fields) > self.width:
+            rest = self.width - 1 - place
+            fields = [*fields[: place + 1], *fields[len(fields) - rest :]]
         return len(fields) == self.width and all(
-            check(fields[place]) for place, check in self.checks.items()
+            check(fields[index]) for index, check in self.checks.items()
         )
 
     def _plain(self, piece: bytes) -> list[str]:

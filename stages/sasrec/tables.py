@@ -35,7 +35,10 @@ def check_names(names: Sequence[str], found: list[str], label: str) -> None:
     for name in names:
         if found.count(name) != 1:
             what = "no column" if name not in found else "more than one column"
-            raise UserError(f"{label}: {what} {name!r}; its columns are {listed(found)}")
+            hint = ""
+            if len(found) == 1 and any(mark in found[0] for mark in ",;|\t"):
+                hint = " (.csv is read with commas between fields, .tsv with tabs)"
+            raise UserError(f"{label}: {what} {name!r}; its columns are {listed(found)}{hint}")
 
 
 def check_rows(table: Table) -> Table:

@@ -8,7 +8,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sasrec.columns import cast, is_number, is_text, present, refuse, refuse_type, trimmed
+from sasrec.columns import (
+    cast,
+    is_number,
+    is_text,
+    present,
+    refuse,
+    refuse_rounded,
+    refuse_type,
+    trimmed,
+)
 from sasrec.tables import Table
 from sasrec.time_range import PER_SECOND, check_range, could_be_time, refuse_number
 
@@ -17,6 +26,7 @@ ISO_8601 = (
     r"^\d{4}-\d{2}-\d{2}"
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|z|[+-]\d{2}(:?\d{2})?)?|[T ]\d{2})?$"
 )
+WHOLE = r"^-?\d{1,18}$"
 TOO_FINE = r"\.\d{10,}"
 UNITS = tuple(PER_SECOND)
 
@@ -71,8 +81,13 @@ def _days(column: pa.ChunkedArray) -> Times:
 
 def _numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> Times:
     """Numbers of any type, exactly."""
-    expected = f"a time as a number (data.time_unit: {unit}) or as an ISO 8601 date"
+    digits = {"s": 9, "ms": 6, "us": 3, "ns": 0}[unit]
+    decimals = f"up to {digits} decimals" if digits else "no decimals"
+    expected = f"a time as a number (data.time_unit: {unit}, {decimals}) or as an ISO 8601 date"
     kind = column.type
+    if is_text(kind) and pc.all(pc.match_substring_regex(column, WHOLE)).as_py():  # the usual case
+        return Times(column.cast(pa.int64()).to_numpy(), unit)
+    refuse_rounded(table, name, column)
     if pa.types.is_integer(kind):
         return Times(cast(table, name, column, pa.int64(), expected).to_numpy(), unit)
     if pa.types.is_floating(kind):
@@ -84,9 +99,7 @@ def _numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> Tim
         if np.array_equal(whole, values):
             return Times(whole, unit)
         column = column.cast(pa.string())  # the shortest digits that mean this number
-    digits = {"s": 9, "ms": 6, "us": 3, "ns": 0}[unit]
-    finest = f", with at most {digits} decimals" if digits else " without decimals"
-    exact = cast(table, name, column, pa.decimal128(38, digits), expected + finest)
+    exact = cast(table, name, column, pa.decimal128(38, digits), expected)
     nanoseconds, fits = _int64_of_decimals(exact)
     if not fits.all():
         row = int(np.argmin(fits))
