@@ -22,7 +22,7 @@ from sasrec.files import write_csv, write_json
 from sasrec.memory import keep_freed_memory
 from sasrec.outputs import Outputs
 from sasrec.params import load_params
-from sasrec.ranking import rank_targets
+from sasrec.ranking import note_on_repeats, rank_targets
 from sasrec.sequences import Sequences
 from sasrec.stage import run_stage
 from sasrec.targets import Targets
@@ -75,6 +75,10 @@ def main() -> None:
         draw_training(training, validation, description.best_epoch, new[TRAINING_PLOT])
         draw_by_length(result.by_length, new[BY_LENGTH_PLOT])
         draw_by_rank(result.by_rank, new[BY_RANK_PLOT])
+    repeated = result.metrics["full"]["target_in_history"]
+    note = note_on_repeats(repeated, filter_seen=params.filter_seen)
+    if note:
+        print(note)
     for name, metrics in result.metrics.items():
         shown = {key: f"{value:.4f}" for key, value in metrics.items() if key != "users"}
         line = "  ".join(f"{key} {value}" for key, value in shown.items())
