@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from toys import DESCRIPTION, LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
 
 from sasrec.checkpoint import load_model, save_model
@@ -71,7 +72,30 @@ def drop_config(folder: Path) -> None:
     (folder / "model.json").write_text('{"num_items": 23}')
 
 
+def respell(folder: Path, **weights: torch.Tensor) -> None:
+    path = folder / "model.safetensors"
+    save_file(load_file(path) | {f"{name}.weight": held for name, held in weights.items()}, path)
+
+
+def put_folder(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").mkdir()
+
+
 DAMAGE = {
+    "a folder": (put_folder, "model.safetensors is a folder, expected a file"),
+    "another dtype": (
+        lambda folder: respell(folder, last_norm=torch.ones(6, dtype=torch.float64)),
+        r"last_norm\.weight holds torch\.float64, expected float32",
+    ),
+    "a scalar": (
+        lambda folder: respell(folder, item_embedding=torch.ones(())),
+        r"item_embedding\.weight has the shape \(\), expected \(24, 6\)",
+    ),
+    "more than fits": (
+        lambda folder: edit_config(folder, max_length=10**12),
+        r"position_embedding\.weight has the shape \(11, 6\), expected \(1000000000000, 6\)",
+    ),
     "truncated": (
         lambda folder: truncate(folder, -5),
         "model.safetensors is not a readable file of weights",

@@ -7,10 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+import toy_data_stages
 from safetensors.numpy import load_file, save_file
 from toy_stages import refuse, run, sentence_of, set_params, tree
 
 import evaluate
+import preprocess
 import split
 import train
 
@@ -124,7 +126,7 @@ def test_a_corrupt_split(folder, main, name, spoil, message):
         (evaluate.main, "split/test/dataset.json", "", "is not valid JSON"),
         (evaluate.main, "model/model.json", {"best_epoch": 0}, "best_epoch = 0"),
         (evaluate.main, "model/model.json", {"config": []}, "config = .*dictionary"),
-        (evaluate.main, "model/model.json", {"num_items": 10**12}, "has 18 rows for 10000000"),
+        (evaluate.main, "model/model.json", {"num_items": 10**12}, r"shape \(18, 6\), expected"),
         (evaluate.main, "model/training.csv", "", "training.csv is not valid CSV"),
         (evaluate.main, "model/training.csv", "epoch,loss\n1,2\n", "lacks the column train_loss"),
         (evaluate.main, "model/validation.csv", "epoch\n1\n", "lacks the column valid_loss and"),
@@ -141,6 +143,24 @@ def test_what_a_stage_passes_on_is_checked_before_work(
         content = json.dumps(json.loads(file.read_text()) | content)
     file.write_text(content)
     refuse(main, folder, f"data/{path}.*{message}.*; run `python stages/|{message}")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "source.json not found: run `python stages/download.py` first"),
+        ("{}", "source.json: dataset is missing; run `python stages/download.py` again"),
+        ('{"dataset": "local", "origin": null, "sha256": {}}', "origin = None"),
+        ('{"dataset": "local", "origin": "x", "sha256": []}', r"sha256 = \[\]"),
+        ('{"dataset": "ml-1m", "origin": "x", "sha256": {}}', "data/raw holds ml-1m, but"),
+    ],
+)
+def test_what_download_passes_on_is_checked(here, content, message):
+    toy_data_stages.set_params(here)
+    (here / "data/raw").mkdir(parents=True)
+    if content is not None:
+        (here / "data/raw/source.json").write_text(content)
+    refuse(preprocess.main, here, message)
 
 
 @pytest.mark.parametrize(

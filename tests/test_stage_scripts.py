@@ -83,6 +83,22 @@ def test_a_killed_process_releases_the_lock(tmp_path):
 # The pipeline
 
 
+def test_what_download_writes(here, monkeypatch, capsys):
+    toy_data_stages.set_params(here, name="ml-1m", path="other.csv")
+    told = {"dataset": "toy", "origin": "a shop", "sha256": {"x.csv": "00", "y.csv": "11"}}
+
+    def collect(params, folder):
+        assert (params.name, params.path) == ("ml-1m", "other.csv")
+        (folder / "x.csv").write_text("x")
+        return told
+
+    monkeypatch.setattr(download, "collect", collect)
+    download.main()
+    assert json.loads((here / "data/raw/source.json").read_text()) == told
+    assert sorted(path.name for path in (here / "data/raw").iterdir()) == ["source.json", "x.csv"]
+    assert capsys.readouterr().out == "ml-1m: x.csv, y.csv from a shop, in data/raw/\n"
+
+
 def test_split_writes_what_it_says(pipeline):
     folder, printed = pipeline
     users = np.load(folder / "data/interactions/user.npy")

@@ -87,14 +87,22 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
     description = read_description(folder)
     path = folder / "model.safetensors"
     weights = _read_weights(path)
-    rows = len(weights.get("item_embedding.weight", ()))
-    if rows != description.num_items + 1:  # before so many are made room for
-        raise UserError(
-            f"{path} does not fit model.json beside it: item_embedding.weight has {rows} rows for "
-            f"{description.num_items} items; {AGAIN}"
-        )
+    config = description.config
+    wanted = {"item_embedding.weight": (description.num_items + 1, config.hidden_size)}
+    if config.position_embedding:
+        wanted["position_embedding.weight"] = (config.max_length, config.hidden_size)
+    for name, shape in wanted.items():  # before so much memory is taken
+        found = tuple(weights[name].shape) if name in weights else None
+        if found != shape:
+            raise UserError(
+                f"{path} does not fit model.json beside it: {name} has the shape {found}, "
+                f"expected {shape}; {AGAIN}"
+            )
+    for name, weight in weights.items():
+        if weight.dtype != torch.float32:
+            raise UserError(f"{path}: {name} holds {weight.dtype}, expected float32; {AGAIN}")
     try:
-        model = SASRec(description.config, description.num_items, seed=0)
+        model = SASRec(config, description.num_items, seed=0)
         model.load_state_dict(weights)
     except RuntimeError as error:
         detail = " ".join(str(error).split())
@@ -103,12 +111,12 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, expected a file")
     try:
         return load_file(path)
     except FileNotFoundError:
         raise UserError(f"{path} not found: run `python stages/{STAGE}.py` first") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder, expected a file") from None
     except SafetensorError as error:
         detail = " ".join(str(error).split())
         raise UserError(f"{path} is not a readable file of weights: {detail}; {AGAIN}") from None
