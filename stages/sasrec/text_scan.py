@@ -15,6 +15,7 @@ from sasrec.errors import UserError
 from sasrec.row_shape import RowShape
 
 BLOCK = 1 << 24
+LONGEST = 1 << 30
 BOM = b"\xef\xbb\xbf"
 PLAIN_QUOTES = "if quotes are plain characters in this file, set data.quoted: false"
 QUOTE, LINE_FEED, RETURN = b'"\n\r'
@@ -31,6 +32,7 @@ class TextScan:
         shape: what a row looks like.
         rows: rows so far, the header among them, lines without anything not.
         has_quotes, has_long_fields: whether a quote, or a field over several lines, was found.
+        longest_block: bytes that were looked at together, the longest row among them.
     """
 
     label: str
@@ -40,6 +42,7 @@ class TextScan:
     rows: int = 0
     has_quotes: bool = False
     has_long_fields: bool = False
+    longest_block: int = BLOCK
     _line: int = 1  # the line that the current block begins with
 
     def run(self, stream: BinaryIO) -> None:
@@ -55,6 +58,10 @@ class TextScan:
             # A row longer than a block: ask for twice as much.
             more = stream.read(max(BLOCK, len(block) if end == 0 else 0))
             block = block[end:] + more
+            self.longest_block = max(self.longest_block, len(block))
+            if self.longest_block > LONGEST:
+                reason = f"a row of more than {LONGEST} bytes"
+                self._fail(block, self._last_opening(block), reason, quote=self.quoted)
             if not more:
                 break
         if block:
@@ -63,10 +70,11 @@ class TextScan:
                 self._fail(block, self._last_opening(block), "a quote is never closed", quote=True)
 
     def _last_opening(self, block: bytes) -> int:
-        """Where the field opens that a block ends in."""
+        """Where the field opens that a block ends in; 0 if no quote opens one."""
         quotes = _places(block, QUOTE)
         runs = _Runs(quotes)
-        return int(quotes[runs.first[(runs.first % 2 == 0) & (runs.stop % 2 == 1)][-1]])
+        opens = runs.first[(runs.first % 2 == 0) & (runs.stop % 2 == 1)]
+        return int(quotes[opens[-1]]) if len(opens) else 0
 
     def _check(self, block: bytes) -> int:
         """Check a block up to the last row that ends in it; return where that is, or 0."""
