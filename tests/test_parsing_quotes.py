@@ -140,7 +140,7 @@ def test_a_row_may_be_longer_than_a_block(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="line 2: a row of more than 20000000 bytes; if quotes"):
         local(tmp_path, content, UNTIMED)
     content = f"user,item\na,{text.replace(chr(10), ' ')}"
-    with pytest.raises(UserError, match="line 2: a row of more than 20000000 bytes$"):
+    with pytest.raises(UserError, match=r"line 2: a row of more than 20000000 bytes$"):
         local(tmp_path, content, UNTIMED, quoted=False)
 
 
