@@ -132,6 +132,18 @@ def test_an_id_does_not_hold_a_line_break(tmp_path):
 titles = st.text(st.sampled_from('a",\n \r'), max_size=6)
 
 
+def test_a_row_may_be_longer_than_a_block(tmp_path, monkeypatch):
+    text = "line of words\n" * 2_000_000
+    content = f'user,item,title\na,x,"{text}"\nb,y,z\n'
+    assert [one[0] for one in rows(local(tmp_path, content, UNTIMED))] == ["a", "b"]
+    monkeypatch.setattr(text_scan, "LONGEST", 20_000_000)
+    with pytest.raises(UserError, match="line 2: a row of more than 20000000 bytes; if quotes"):
+        local(tmp_path, content, UNTIMED)
+    content = f"user,item\na,{text.replace(chr(10), ' ')}"
+    with pytest.raises(UserError, match=r"line 2: a row of more than 20000000 bytes$"):
+        local(tmp_path, content, UNTIMED, quoted=False)
+
+
 @given(st.lists(titles, min_size=1, max_size=8), st.integers(1, 64))
 def test_what_a_csv_writer_quotes_is_read_back(tmp_path_factory, content, block):
     """Every line end inside a field is in a last row's field that no row follows."""

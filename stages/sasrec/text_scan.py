@@ -12,12 +12,22 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 
 from sasrec.errors import UserError
+from sasrec.quote_places import (
+    LINE_FEED,
+    QUOTE,
+    RETURN,
+    Runs,
+    empty_lines,
+    inside,
+    outside,
+    places,
+)
 from sasrec.row_shape import RowShape
 
 BLOCK = 1 << 24
+LONGEST = 1 << 30
 BOM = b"\xef\xbb\xbf"
 PLAIN_QUOTES = "if quotes are plain characters in this file, set data.quoted: false"
-QUOTE, LINE_FEED, RETURN = b'"\n\r'
 
 
 @dataclass
@@ -31,6 +41,7 @@ class TextScan:
         shape: what a row looks like.
         rows: rows so far, the header among them, lines without anything not.
         has_quotes, has_long_fields: whether a quote, or a field over several lines, was found.
+        longest_block: bytes that were looked at together, the longest row among them.
     """
 
     label: str
@@ -40,6 +51,7 @@ class TextScan:
     rows: int = 0
     has_quotes: bool = False
     has_long_fields: bool = False
+    longest_block: int = BLOCK
     _line: int = 1  # the line that the current block begins with
 
     def run(self, stream: BinaryIO) -> None:
@@ -55,6 +67,10 @@ class TextScan:
             # A row longer than a block: ask for twice as much.
             more = stream.read(max(BLOCK, len(block) if end == 0 else 0))
             block = block[end:] + more
+            self.longest_block = max(self.longest_block, len(block))
+            if self.longest_block > LONGEST:
+                reason = f"a row of more than {LONGEST} bytes"
+                self._fail(block, self._last_opening(block), reason, quote=self.quoted)
             if not more:
                 break
         if block:
@@ -63,10 +79,11 @@ class TextScan:
                 self._fail(block, self._last_opening(block), "a quote is never closed", quote=True)
 
     def _last_opening(self, block: bytes) -> int:
-        """Where the field opens that a block ends in."""
-        quotes = _places(block, QUOTE)
-        runs = _Runs(quotes)
-        return int(quotes[runs.first[(runs.first % 2 == 0) & (runs.stop % 2 == 1)][-1]])
+        """Where the field opens that a block ends in; 0 if no quote opens one."""
+        quotes = places(block, QUOTE)
+        runs = Runs(quotes)
+        opens = runs.first[(runs.first % 2 == 0) & (runs.stop % 2 == 1)]
+        return int(quotes[opens[-1]]) if len(opens) else 0
 
     def _check(self, block: bytes) -> int:
         """Check a block up to the last row that ends in it; return where that is, or 0."""
@@ -86,30 +103,30 @@ class TextScan:
         feeds = np.frombuffer(part, dtype=np.uint8) == LINE_FEED
         self.rows += int(np.count_nonzero(feeds))
         if b"\r" in part:
-            self.rows -= _empty_lines(part, np.flatnonzero(feeds))
+            self.rows -= empty_lines(part, np.flatnonzero(feeds))
         elif part:
             self.rows -= int(np.count_nonzero(feeds[1:] & feeds[:-1])) + int(feeds[0])
 
     def _check_quotes(self, part: bytes) -> int:
         """The same with quotes; return where the last row ends."""
         self.has_quotes = True
-        quotes, lines = _places(part, QUOTE), _places(part, LINE_FEED)
+        quotes, lines = places(part, QUOTE), places(part, LINE_FEED)
         self._check_grammar(part, quotes)
-        row_ends = lines[~_inside(quotes, lines)]
+        row_ends = lines[~inside(quotes, lines)]
         if len(row_ends) == 0:
             return 0
         end = int(row_ends[-1]) + 1
         part, quotes, lines = part[:end], quotes[quotes < end], lines[lines < end]
-        outside = _outside(part, quotes) if len(row_ends) < len(lines) or b"\r" in part else part
-        self._check_bytes(part, outside)
+        unquoted = outside(part, quotes) if len(row_ends) < len(lines) or b"\r" in part else part
+        self._check_bytes(part, unquoted)
         if len(row_ends) < len(lines):
             self._check_long_fields(part, quotes, lines)
-        self.rows += len(row_ends) - _empty_lines(outside, row_ends)
+        self.rows += len(row_ends) - empty_lines(unquoted, row_ends)
         return end
 
     def _check_grammar(self, part: bytes, quotes: np.ndarray) -> None:
         """Every quote opens, closes or is doubled as it should; all runs of quotes at once."""
-        runs = _Runs(quotes)
+        runs = Runs(quotes)
         data = np.frombuffer(part, dtype=np.uint8)
         first, last = quotes[runs.first], quotes[runs.stop - 1]
         before = np.where(first > 0, data[first - 1], LINE_FEED)
@@ -133,7 +150,7 @@ class TextScan:
         reason = f"text follows a closing quote{since} (double a quote inside a field)"
         self._fail(part, int(last[run]), reason, quote=True)
 
-    def _check_bytes(self, part: bytes, outside: bytes) -> None:
+    def _check_bytes(self, part: bytes, unquoted: bytes) -> None:
         """No zero bytes, no second byte order mark; lone carriage returns only in quotes."""
         if b"\0" in part:
             self._fail(part, part.index(b"\0"), "a zero byte: damaged, or not UTF-8 text")
@@ -143,15 +160,15 @@ class TextScan:
             place = 0 if part.startswith(BOM) else part.index(b"\n" + BOM) + 1
             reason = "a byte order mark inside the file (two files put together?)"
             self._fail(part, place, f"{reason}; remove it")
-        if b"\r" in outside and outside.count(b"\r") != outside.count(b"\r\n"):
-            place = outside.replace(b"\r\n", b"\n\n").index(b"\r")
+        if b"\r" in unquoted and unquoted.count(b"\r") != unquoted.count(b"\r\n"):
+            place = unquoted.replace(b"\r\n", b"\n\n").index(b"\r")
             reason = "a carriage return without a line feed"
             self._fail(part, place, f"{reason}; end lines with a line feed")
 
     def _check_long_fields(self, part: bytes, quotes: np.ndarray, lines: np.ndarray) -> None:
         """Refuse a field over several lines if one of them, by itself, looks like a row."""
         self.has_long_fields = True
-        runs = _Runs(quotes)
+        runs = Runs(quotes)
         opens = quotes[runs.first[(runs.first % 2 == 0) & (runs.stop % 2 == 1)]]
         closes = quotes[runs.stop[(runs.first % 2 == 1) & (runs.stop % 2 == 0)] - 1]
         first, last = np.searchsorted(lines, opens), np.searchsorted(lines, closes)
@@ -175,41 +192,3 @@ class TextScan:
         line = self._line + part.count(b"\n", 0, place)
         remedy = f"; {PLAIN_QUOTES}" if quote else ""
         raise UserError(f"{self.label}, line {line}: {reason}{remedy}")
-
-
-class _Runs:
-    """Quotes that stand side by side: the first of each run, and the one after its last.
-
-    An even number of quotes before a place means that it is outside of quoted fields.
-    """
-
-    def __init__(self, quotes: np.ndarray) -> None:
-        starts = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)
-        self.first = starts
-        self.stop = np.append(starts[1:], len(quotes))
-
-
-def _places(part: bytes, byte: int) -> np.ndarray:
-    return np.flatnonzero(np.frombuffer(part, dtype=np.uint8) == byte)
-
-
-def _inside(quotes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Which places lie in a quoted field."""
-    return np.searchsorted(quotes, places) % 2 == 1
-
-
-def _outside(part: bytes, quotes: np.ndarray) -> bytes:
-    """As many bytes, in which what would end a line is blank in quoted fields."""
-    data = np.frombuffer(part, dtype=np.uint8).copy()
-    for byte in (LINE_FEED, RETURN):
-        places = np.flatnonzero(data == byte)
-        data[places[_inside(quotes, places)]] = ord(" ")
-    return data.tobytes()
-
-
-def _empty_lines(part: bytes, line_ends: np.ndarray) -> int:
-    """How many of the lines hold nothing."""
-    data = np.frombuffer(part, dtype=np.uint8)
-    lengths = np.diff(line_ends, prepend=-1) - 1
-    only_return = (lengths == 1) & (data[line_ends - 1] == RETURN)
-    return int(np.count_nonzero((lengths == 0) | only_return))

@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 from sasrec.row_shape import RowShape
 from sasrec.tables import Table, check_names, check_rows
 from sasrec.text_rows import TextFormat, TextRows
-from sasrec.text_scan import BLOCK, TextScan
+from sasrec.text_scan import TextScan
 
 
 def read_text(
@@ -61,7 +61,9 @@ def _parse(rows: TextRows, header: list[str], names: list[str], scan: TextScan) 
         quote_char='"' if scan.has_quotes else False,
         newlines_in_values=scan.has_long_fields,
     )
-    read = pacsv.ReadOptions(column_names=form.names, encoding=form.encoding, block_size=BLOCK)
+    read = pacsv.ReadOptions(
+        column_names=form.names, encoding=form.encoding, block_size=scan.longest_block
+    )
     convert = pacsv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), include_columns=names
     )
