@@ -115,7 +115,7 @@ def _compile(size: int, num_heads: int) -> bytes:
             finally:
                 process.kill()
     except OSError as error:
-        raise CompilingError(error.strerror) from None
+        raise CompilingError(error.strerror or error) from None
     finally:
         os.close(ours)
         os.close(alive)
