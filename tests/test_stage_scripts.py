@@ -32,6 +32,7 @@ from sasrec.ranking import rank_targets
 from sasrec.sequences import Sequences
 from sasrec.targets import Targets
 from sasrec.temporaries import final_path
+from sasrec.timings import find_timing
 
 
 def test_scripts_print_their_docstring(tmp_path):
@@ -191,6 +192,8 @@ def test_train_writes_what_it_says(pipeline):
     )
     assert metrics["valid"]["full"]["HR@10"] == pytest.approx(kept["full_HR@10"], abs=1e-6)
     assert metrics["hyperparameters"] == {"max_length": 4, "dropout": 0.5}
+    assert not {"seconds_per_epoch", "interactions_per_second"} & set(metrics)
+    assert set(find_timing(folder, metrics)) == {"seconds_per_epoch", "interactions_per_second"}
     assert "training paper on toy: " in printed["train"]
     assert sum(line.startswith("epoch ") for line in printed["train"].splitlines()) == 3
 
@@ -297,8 +300,9 @@ def test_evaluate_writes_what_it_says(pipeline):
     ranks = pd.read_csv(folder / "data/evaluation/ranks.csv")
     assert list(metrics) == ["sampled_5", "full"]
     for protocol in metrics:
-        assert metrics[protocol]["HR@1"] == pytest.approx((ranks[protocol] <= 1).mean())
-        assert metrics[protocol]["MRR"] == pytest.approx((1 / ranks[protocol]).mean())
+        assert metrics[protocol]["HR@1"] == pytest.approx((ranks[protocol] <= 1).mean(), abs=1e-6)
+        assert metrics[protocol]["MRR"] == pytest.approx((1 / ranks[protocol]).mean(), abs=1e-6)
+        assert metrics[protocol]["users"] == len(ranks)
         assert f"{protocol}: HR@1 {metrics[protocol]['HR@1']:.4f}" in printed["evaluate"]
     assert ranks["sampled_5"].between(1, 6).all()
     names = ("training", "validation", "by_history_length", "by_rank")
