@@ -45,6 +45,14 @@ def main():
         raise OSError(28, "No space left on device", "data/.model.0a1b2c3d.tmp/x")
     if deed == "bug":
         raise AssertionError(f"a bug in {number}")
+    if deed == "watch":  # whether the last process leaves before it is ended
+        last = Path("/proc") / Path("2.ids").read_text().split()[0]
+        for _ in range(50):
+            time.sleep(0.01)
+            if not last.exists() or ") Z " in (last / "stat").read_text():
+                os.write(1, b"it left\\n")
+                break
+        time.sleep(60)
     if deed == "late bug":  # what a process says when another one broke the connection
         time.sleep(0.2)
         raise RuntimeError("connection closed by peer")
@@ -108,6 +116,7 @@ def test_all_well(tmp_path):
         ("mistake,mistake,mistake", "no flour in 0"),
         ("late bug,late bug,mistake", "no flour in 2"),
         ("wait,stubborn,mistake", "no flour in 2"),
+        ("watch,wait,mistake", "no flour in 2"),
         ("well,disk,wait", "cannot write or read a file: No space left on device (data/model/x)"),
         ("late bug,killed,late bug", "process 2 of 3 was killed by SIGKILL, so training was ended"),
         ("well,well,killed", "process 3 of 3 was killed by SIGKILL, so training was ended"),

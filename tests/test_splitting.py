@@ -186,9 +186,9 @@ def test_sequences_come_back_from_their_files(sequences_folder):
     [
         ("offsets", np.array([0, 0, 2, 2, 4]), "offsets.npy does not fit the 5 items beside it"),
         ("offsets", np.array([1, 1, 2, 2, 5]), "offsets.npy does not fit the 5 items beside it"),
-        ("offsets", np.array([5]), "offsets.npy does not fit"),
-        ("offsets", np.array([[0, 5]]), "offsets.npy does not fit"),
-        ("offsets", np.array([0, 3, 2, 2, 5]), "offsets.npy falls"),
+        ("offsets", np.array([5]), "holds 1 offsets, expected 5 for 3 users"),
+        ("offsets", np.array([[0, 5]]), r"has the shape \(1, 2\), expected 1 dimension"),
+        ("offsets", np.array([0, 0, 3, 2, 5]), "offsets.npy falls"),
         ("offsets", np.array([0, 0, 2, 2, 5], np.int32), "holds int32, expected int64"),
         ("items", np.array([4, 2, 7, 8, 1], np.int32), "entry 3 is item 8, expected 1 to 7"),
         ("items", np.array([4, 2, 0, 7, 1], np.int32), "entry 2 is item 0, expected 1 to 7"),
@@ -228,7 +228,8 @@ def test_targets_come_back_from_their_files(targets_folder):
     [
         ("target_users", [1], "do not fit together"),
         ("target_items", [5, 2, 1], "do not fit together"),
-        ("candidates", [1, 2], "do not fit together"),
+        ("candidates", [1, 2], r"has the shape \(2,\), expected 2 dimension"),
+        ("candidates", [[1, 2, 3]], "do not fit together"),
         ("target_users", [0, 3], "expected users from 1 to 3"),
         ("target_users", [1, 4], "expected users from 1 to 3"),
         ("target_items", [5, 7], "target_items.npy: entry 1 is item 7, expected 1 to 6"),
@@ -243,7 +244,7 @@ def test_targets_that_do_not_fit_are_refused(targets_folder, name, array, messag
 
 def test_targets_that_are_missing_are_named(targets_folder):
     shutil.move(targets_folder / "candidates.npy", targets_folder / "elsewhere.npy")
-    with pytest.raises(UserError, match=r"candidates.npy not found: run the stage"):
+    with pytest.raises(UserError, match=r"candidates.npy not found: run `python stages/split.py`"):
         Targets.load(targets_folder, num_users=3, num_items=6)
 
 

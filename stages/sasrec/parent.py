@@ -26,7 +26,6 @@ class Parent:
         descriptor = os.environ.pop(PIPE, None)  # not for processes that this one starts
         if descriptor is None:
             return None
-        os.set_inheritable(int(descriptor), False)
         parent = cls(Connection(int(descriptor)))
         threading.Thread(target=parent._end_with_it, daemon=True).start()
         return parent
