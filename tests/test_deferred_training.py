@@ -6,7 +6,7 @@ from torch.nn import functional
 from toy_training import HISTORIES, trainer_of
 from toys import toy_sequences
 
-from sasrec import training
+from sasrec import deferred_adam, training
 from sasrec.deferred_adam import DeferredAdam
 from sasrec.distributed import World
 from sasrec.embedding import gradient_of
@@ -64,10 +64,7 @@ def test_every_item_is_up_to_date_after_an_epoch(monkeypatch):
     trainer.run_epoch(1)
     (adam,) = trainer._deferred
     assert adam.steps == 5
-    read = adam._met_in > 0
-    assert (adam._step_of[read] == 5).all()
-    assert 20 < read.sum() < 60
-    assert not any(moment[~read].any() for moment in adam._arrays[1:]), "the others have no way"
+    assert (adam._step_of == 5).all()
     assert not trainer.model.item_embedding.weight.grad.any()
 
 
@@ -169,19 +166,76 @@ def test_a_loss_over_items_that_it_declares_is_welcome(monkeypatch):
 def test_checks_change_nothing(monkeypatch):
     monkeypatch.setattr(training, "DEFERRED_FROM", 0)
     checked = weights_after(2)[2]
-    monkeypatch.setattr(DeferredAdam, "_refuse_gradients", lambda self, ids=None: None)
+    monkeypatch.setattr(DeferredAdam, "_check_rows", lambda self, start, stop: None)
+    monkeypatch.setattr(DeferredAdam, "_refuse_gradients", lambda self: None)
     unchecked = weights_after(2)[2]
     assert all(torch.equal(checked[name], unchecked[name]) for name in checked)
 
 
-def test_rows_that_were_never_read_need_not_catch_up(monkeypatch):
-    monkeypatch.setattr(training, "DEFERRED_FROM", 0)
-    few = weights_after(2)[2]
-    monkeypatch.setattr(
-        DeferredAdam, "catch_up", lambda self: self._move(torch.arange(len(self._step_of)).numpy())
-    )
-    every = weights_after(2)[2]
-    assert all(torch.equal(few[name], every[name]) for name in few)
+def large_table():
+    parameter = torch.nn.Parameter(torch.ones(101, 6))
+    return DeferredAdam(parameter, learning_rate=0.1, betas=training.BETAS)
+
+
+def catch_up_often(adam):
+    for _ in range(15):  # seven rows each time: more than there are
+        adam.catch_up()
+
+
+@pytest.mark.parametrize("row", range(0, 101, 10))
+def test_all_rows_of_a_catalogue_far_larger_than_the_data_are_checked_in_turn(row, monkeypatch):
+    monkeypatch.setattr(deferred_adam, "CHECKED_AT_LEAST", 7)
+    adam = large_table()
+    for _ in range(5):  # the next check begins anywhere
+        adam.catch_up()
+    adam.weight.grad[row, 5] = 1e-30
+    with pytest.raises(UserError, match=f"row {row} of an embedding"):
+        catch_up_often(adam)
+
+
+def test_an_epoch_checks_twice_as_many_rows_as_it_read(monkeypatch):
+    monkeypatch.setattr(deferred_adam, "CHECKED_AT_LEAST", 7)
+    adam, checked, check = large_table(), [], DeferredAdam._check_rows
+
+    def spy(self, start, stop):
+        checked.extend(range(101)[start:stop])
+        check(self, start, stop)
+
+    monkeypatch.setattr(DeferredAdam, "_check_rows", spy)
+    for ids in (range(20), range(15, 25)):
+        adam.read(torch.tensor(ids))
+        adam.step()
+    assert checked == list(range(101)), "all after the first step"
+    del checked[:]
+    adam.catch_up()
+    assert checked == list(range(60))
+    adam.catch_up()
+    assert checked == list(range(67)), "nothing was read since"
+    adam.read(torch.arange(20))
+    adam.step()
+    adam.catch_up()
+    assert checked == [*range(101), *range(6)]
+    adam.read(torch.arange(60))
+    adam.step()
+    del checked[:]
+    adam.catch_up()
+    assert checked == list(range(101))
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_every_component_of_rows_that_are_read_is_looked_at_in_turn(steps):
+    refused = []
+    for component in range(6):
+        adam = large_table()
+        for _ in range(steps):
+            adam.read(torch.tensor([1]))
+            adam.step()
+        adam.weight.grad[2, component] = 1
+        try:
+            adam.read(torch.tensor([3, 2]))
+        except UserError:
+            refused.append(component)
+    assert refused == [steps % 6]
 
 
 @pytest.mark.parametrize("waiting", [True, False])
