@@ -15,6 +15,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
+from safetensors.numpy import load, save
 
 # Settings of numba that change no code, by their beginnings: they differ from run to run.
 _NOT_IN_CODE = ("CACHE", "CUDA", "NUMBA", "THREADING", "DEBUG_CACHE", "_")
@@ -46,12 +47,13 @@ class KeptCode(NullCache):
 
 def take_over(code: bytes) -> None:
     """Load what `hand_over` gave instead of compiling it. It can run anything: know its origin."""
-    _taken.update(pickle.loads(code))
+    _taken.update({name: one.tobytes() for name, one in load(code).items()})
 
 
 def hand_over() -> bytes:
-    """All that this process took over or compiled, for `take_over`."""
-    return pickle.dumps(_taken | _compiled_here)
+    """All that this process took over or compiled, for `take_over`: bytes by name."""
+    code = _taken | _compiled_here
+    return save({name: np.frombuffer(one, np.uint8) for name, one in code.items()})
 
 
 def compiled_here() -> list[str]:
