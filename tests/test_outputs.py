@@ -191,14 +191,15 @@ def test_only_one_at_a_time(here):
     assert tree(here) == complete("first")
 
 
-def test_planted_links_are_replaced_or_left_but_never_followed(here):
+@pytest.mark.parametrize("kinds", [("", "a.txt"), ("a.txt", ""), ("gone", "gone")])
+def test_planted_links_are_replaced_but_never_followed(here, kinds):
     (here / "victim").mkdir()
     (here / "victim/a.txt").write_text("mine")
     (here / "data").mkdir()
     (here / "metrics").mkdir()
     (here / "data/.model.0a1b2c3d.tmp").symlink_to(here / "victim")
-    (here / "data/model").symlink_to(here / "victim")
-    (here / "metrics/train.json").symlink_to(here / "victim/a.txt")
+    (here / "data/model").symlink_to(here / "victim" / kinds[0])
+    (here / "metrics/train.json").symlink_to(here / "victim" / kinds[1])
     write("new")
     assert tree(here / "victim") == {"a.txt": "mine"}
     assert not (here / "data/model").is_symlink()

@@ -44,8 +44,17 @@ def test_scripts_print_their_docstring(tmp_path):
 # One at a time
 
 
-@pytest.mark.parametrize("stage", [download, preprocess, split, train, evaluate])
-def test_a_second_run_is_refused(folder, stage):
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [
+        (download, "data/raw"),
+        (preprocess, "data/interactions"),
+        (split, "data/split"),
+        (train, "data/model"),
+        (evaluate, "data/evaluation"),
+    ],
+)
+def test_a_second_run_is_refused(folder, stage, name):
     (folder / "mine.csv").write_text("user,item\n1,2\n")
     params = yaml.safe_load((folder / "params.yaml").read_text())
     columns = toy_data_stages.DATA["columns"] | {"timestamp": None, "rating": None}
@@ -53,7 +62,7 @@ def test_a_second_run_is_refused(folder, stage):
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     with stage.OUTPUTS.new():
         before = sorted(folder.rglob("*"))
-        with pytest.raises(UserError, match=f"another process is writing {stage.OUTPUTS.name}"):
+        with pytest.raises(UserError, match=f"another process is writing {name}"):
             stage.main()
         assert sorted(folder.rglob("*")) == before
 
