@@ -21,6 +21,7 @@ from workloads import train_params
 
 from sasrec import embedding, layer_norm, losses, model
 from sasrec.batches import SequenceReader
+from sasrec.compiling import prepare
 from sasrec.files import read_json
 from sasrec.hyperparameters import ModelParams
 from sasrec.memory import keep_freed_memory
@@ -61,6 +62,7 @@ def train(path: str, seed: int, epochs: int) -> Iterator[dict[str, float]]:
     config = load_params("model", ModelParams).resolve(facts["name"])
     recommender = model.SASRec(config, facts["num_items"], seed)
     params = train_params("cpu", seed=seed)
+    prepare(recommender)
     trainer = Trainer(recommender, sequences, params, torch.device("cpu"))
     with plain_path(trainer) if path == "plain" else nullcontext():
         for epoch in range(1, epochs + 1):

@@ -16,6 +16,7 @@ from timing import Timing, describe_machine
 from workloads import Workload, train_params
 
 from sasrec import training
+from sasrec.compiling import prepare
 from sasrec.devices import choose_device
 from sasrec.model import SASRec
 from sasrec.sequences import Sequences
@@ -73,6 +74,7 @@ def epoch_seconds(shape: dict[str, int], arguments: argparse.Namespace, device) 
     items = generator.integers(1, shape["items"] + 1, offsets[-1], dtype=np.int32)
     workload = Workload("", Sequences(offsets, items), shape["items"], shape["length"], 0.2)
     model = SASRec(workload.config(), shape["items"], seed=1)
+    prepare(model.to(device))
     trainer = Trainer(model, workload.train, train_params(arguments.device), device)
     trainer.run_epoch(1)
     return Timing([trainer.run_epoch(2 + i).seconds for i in range(arguments.repeats)])

@@ -17,6 +17,7 @@ from timing import Timing, describe_machine, matrix_product_peak, once
 from workloads import Workload, games, movielens, train_params
 
 from sasrec.batches import SequenceReader
+from sasrec.compiling import prepare
 from sasrec.devices import choose_device
 from sasrec.memory import keep_freed_memory
 from sasrec.model import SASRec
@@ -52,6 +53,7 @@ def report_epoch(
     train = workload.train
     params = train_params(arguments.device, **extra(arguments))
     model = SASRec(workload.config(), workload.num_items, seed=1)
+    prepare(model.to(device))
     trainer = Trainer(model, train, params, device)
     trainer.run_epoch(1)
     ours, theirs = [], []

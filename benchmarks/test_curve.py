@@ -18,6 +18,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
 from sasrec.batches import SequenceReader
+from sasrec.compiling import prepare
 from sasrec.files import read_json, write_csv
 from sasrec.hyperparameters import ModelParams
 from sasrec.memory import keep_freed_memory
@@ -47,6 +48,7 @@ def main() -> None:
     params = load_params("train", TrainParams)
     config = load_params("model", ModelParams).resolve(facts["name"])
     model = SASRec(config, facts["num_items"], params.seed)
+    prepare(model)
     trainer = Trainer(model, train, params, CPU)
     reader = SequenceReader(histories, config.max_length, CPU, dense=False)
     unseen = facts["num_items"] - histories.lengths[targets.users] + 1  # as the authors draw

@@ -12,21 +12,23 @@ folder counts from the repository's root. Downloads are kept in .cache/downloads
 from pathlib import Path
 
 from sasrec.data_params import DataParams
-from sasrec.files import new_folder, write_json
+from sasrec.files import write_json
+from sasrec.outputs import Outputs
 from sasrec.params import load_params
 from sasrec.raw_data import collect
 from sasrec.stage import run_stage
 
 RAW = Path("data/raw")
+OUTPUTS = Outputs(RAW, folders=(RAW,))
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params("data", DataParams)
-    with new_folder(RAW) as folder:
-        source = collect(params, folder)
-        write_json(folder / "source.json", source)
-    print(f"{params.name}: {', '.join(source['sha256'])} from {source['origin']} → {RAW}/")
+    with OUTPUTS.new() as new:
+        source = collect(params, new[RAW])
+        write_json(new[RAW] / "source.json", source)
+    print(f"{params.name}: {', '.join(source['sha256'])} from {source['origin']}, in {RAW}/")
 
 
 if __name__ == "__main__":

@@ -1,70 +1,113 @@
 """Clean the interactions of data/raw/, put them in time order, and number users and items.
 
-Reads   params.yaml (data.name, data.columns, data.time_unit, data.min_rating,
+Reads   params.yaml (data.name, data.columns, data.time_unit, data.quoted, data.min_rating,
         data.min_interactions, data.filter) and data/raw/.
 Writes  data/interactions/: user.npy, item.npy (int32), rating.npy (float32, NaN where
-        unknown), timestamp.npy (int64, seconds since 1970; without times the source's row
-        number), sorted by user then time; users.csv, items.csv (id, raw_id, what is known);
-        dataset.json. And metrics/data.json: counts, and what each cleaning step dropped.
+        unknown), timestamp.npy (int64, since 1970 in dataset.json's time_unit; without times
+        the source's row number), sorted by user then time; users.csv, items.csv (id, raw_id,
+        what is known); dataset.json. And metrics/data.json: counts, what each cleaning step
+        dropped, and how much of the order only the file tells.
 
-Dropped are, in this order: ratings under data.min_rating; repetitions of a user, item and
-time; users and items with fewer than data.min_interactions (once: both counted beforehand;
-k-core: until every one left has enough). Equal times keep the source's order. Ids count from
-1 by first appearance in time. The authors' files (ml-1m-sasrec, games-sasrec, beauty-sasrec,
+Times are as fine as the source's: time_unit is s, ms, us or ns, the coarsest that holds all.
+Dropped are, in this order: rows that repeat the header of a text file; ratings under
+data.min_rating; repetitions of a user, item and exact time (and data.columns.order); users and
+items with fewer than data.min_interactions (once: both counted beforehand; k-core: until every
+one left has enough). Equal times are put in order by data.columns.order, else keep the source's.
+Ids count from 1 by first appearance in time. Lines "Mind: …" name what may be wrong in the data.
+The authors' files (ml-1m-sasrec, games-sasrec, beauty-sasrec,
 steam-sasrec) are filtered and numbered already and are taken as they are: data.min_rating,
 data.min_interactions and data.filter do not apply to them.
 """
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sasrec.catalogue import write_catalogue
 from sasrec.cleaning import prepare
 from sasrec.data_params import DataParams
+from sasrec.dataset_facts import SourceFacts
 from sasrec.datasets import DATASETS
 from sasrec.errors import UserError
-from sasrec.files import new_folder, read_json, write_json
+from sasrec.files import read_json_as, write_json
+from sasrec.fingerprints import of_interactions
 from sasrec.interactions import Interactions, describe, summarise, write_interactions
+from sasrec.outputs import Outputs
+from sasrec.own_file import LocalLayout
 from sasrec.params import load_params
-from sasrec.parsing import LocalLayout, Source, parse
+from sasrec.parsing import parse
 from sasrec.rounding import rounded
+from sasrec.source import Source
 from sasrec.stage import run_stage
+from sasrec.ties import find_ties, tie_notices
 
 RAW = Path("data/raw")
 INTERACTIONS = Path("data/interactions")
 METRICS = Path("metrics/data.json")
+OUTPUTS = Outputs(INTERACTIONS, folders=(INTERACTIONS,), files=(METRICS,))
+REASONS = {
+    "repeated_headers": "repeated headers",
+    "min_rating": "under data.min_rating",
+    "duplicates": "duplicates",
+    "min_interactions": "by data.min_interactions",
+}
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params("data", DataParams)
-    source = _read(params)
-    data, dropped = prepare(source.interactions, params)
-    _write(params.name, data, source)
-    summary = summarise(data)
-    write_json(METRICS, rounded({**summary, "dropped": dropped}))
+    with OUTPUTS.new() as new:
+        source = _read(params)
+        found = source.interactions
+        data, dropped = prepare(found, params)
+        assert len(found) == len(data) + sum(dropped.values()), "an interaction is lost"
+        summary, notices = _describe(data, source, params)
+        _write(new[INTERACTIONS], params.name, data, source)
+        dropped = {"repeated_headers": source.repeated_headers, **dropped}
+        write_json(new[METRICS], rounded({**summary, "dropped": dropped}))
     print(
-        f"{params.name}: {len(source.interactions):,} interactions → {len(data):,} of "
+        f"{params.name}: {len(found):,} interactions → {len(data):,} of "
         f"{summary['num_users']:,} users and {summary['num_items']:,} items"
     )
+    reasons = [f"{count:,} {REASONS[reason]}" for reason, count in dropped.items()]
+    print(f"dropped: {', '.join(reasons)}")
+    for notice in notices:
+        print(f"Mind: {notice}")
+
+
+def _describe(
+    data: Interactions, source: Source, params: DataParams
+) -> tuple[dict[str, Any], list[str]]:
+    """The numbers of the data, and sentences on what may be wrong in it."""
+    summary = summarise(data)
+    notices = list(source.notices)
+    if DATASETS[params.name].format != "sasrec":  # its authors put it in order
+        ties = find_ties(data, source.interactions)
+        summary["ties"] = asdict(ties)
+        local = DATASETS[params.name].format == "local"
+        notices += tie_notices(ties, summary.get("equal_time_share"), can_name=local)
+    return summary, notices
 
 
 def _read(params: DataParams) -> Source:
-    found = read_json(RAW / "source.json")
-    if found.get("dataset") != params.name:
+    found = read_json_as(RAW / "source.json", SourceFacts, stage="download")
+    if found.dataset != params.name:
         raise UserError(
-            f"{RAW} holds {found.get('dataset')}, but data.name is {params.name}: "
+            f"{RAW} holds {found.dataset}, but data.name is {params.name}: "
             "run stages/download.py first"
         )
-    local = LocalLayout(found["origin"], params.columns, params.time_unit)
+    local = LocalLayout(found.origin, params.columns, params.time_unit, params.quoted)
     return parse(DATASETS[params.name].format, RAW, local)
 
 
-def _write(name: str, data: Interactions, source: Source) -> None:
-    with new_folder(INTERACTIONS) as folder:
-        write_interactions(folder, data)
-        write_catalogue(folder / "users.csv", data.user_ids, source.users)
-        write_catalogue(folder / "items.csv", data.item_ids, source.items)
-        write_json(folder / "dataset.json", {"name": name, **describe(data)})
+def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:
+    write_interactions(folder, data)
+    write_catalogue(folder / "users.csv", data.user_ids, source.users)
+    write_catalogue(folder / "items.csv", data.item_ids, source.items)
+    columns = (data.user, data.item, data.timestamp)
+    fingerprint = of_interactions(name, data.user_ids, data.item_ids, *columns)
+    facts = {"name": name, **describe(data), "fingerprint": fingerprint}
+    write_json(folder / "dataset.json", facts)
 
 
 if __name__ == "__main__":

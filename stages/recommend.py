@@ -3,9 +3,10 @@
     python stages/recommend.py --user 42
     python stages/recommend.py --items 50,181,174 -k 5
 
-Ids are those of the source (raw ids). A user's history is what lies before the test target, or
-before the cut by time; items of the history are not recommended. Reads data/model/,
-data/interactions/, data/split/test/.
+Ids are those of the source (raw ids). All that is known of a user counts; with --before-test only
+what lies before the test target, or before the cut by time. Items of the history are recommended
+only if the model was validated so (evaluate.filter_seen: false). Reads data/model/,
+data/interactions/; with --before-test also data/split/test/.
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
@@ -16,10 +17,16 @@ from pathlib import Path
 
 import torch
 
-from sasrec.checkpoint import load_model
-from sasrec.compiling import compile_for
-from sasrec.recommending import Catalogue, recommend
-from sasrec.sequences import Sequences
+from sasrec.checkpoint import load_model, read_description
+from sasrec.compiling import prepare
+from sasrec.errors import printable
+from sasrec.recommending import (
+    Catalogue,
+    check_data_of_model,
+    history_before_test,
+    recommend,
+    whole_history,
+)
 from sasrec.stage import run_main
 
 CPU = torch.device("cpu")
@@ -30,19 +37,22 @@ TEST = Path("data/split/test")
 
 def main() -> None:
     arguments = parse_arguments()
-    model = load_model(MODEL, CPU)
-    compile_for(
-        CPU, model.config.hidden_size, model.config.num_heads, partial(print, file=sys.stderr)
-    )
+    description = read_description(MODEL)
+    check_data_of_model(description, MODEL, INTERACTIONS)
     items = Catalogue.read(INTERACTIONS / "items.csv")
     if arguments.items is not None:
         history = items.numbers(arguments.items.split(","))
     else:
-        users = Catalogue.read(INTERACTIONS / "users.csv")
-        sequences = Sequences.load(TEST, num_users=len(users.table), num_items=model.num_items)
-        history = sequences.of(users.numbers([arguments.user])[0]).tolist()
-    best, scores = recommend(model, history, arguments.k)
-    print(items.describe(best).assign(score=scores).to_string(index=False))
+        (user,) = Catalogue.read(INTERACTIONS / "users.csv").numbers([arguments.user])
+        if arguments.before_test:
+            history = history_before_test(user, description, MODEL, TEST)
+        else:
+            history = whole_history(user, INTERACTIONS)
+    model = load_model(MODEL, CPU)
+    prepare(model, partial(print, file=sys.stderr))
+    best, scores = recommend(model, history, arguments.k, filter_seen=description.filter_seen)
+    table = items.describe(best).map(printable).assign(score=scores)
+    print(table.to_string(index=False))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -53,9 +63,16 @@ def parse_arguments() -> argparse.Namespace:
     who.add_argument("--user", help="raw id of a user")
     who.add_argument("--items", help="raw ids of items, oldest first, separated by commas")
     parser.add_argument("-k", type=int, default=10, help="how many items (default 10)")
+    parser.add_argument(
+        "--before-test",
+        action="store_true",
+        help="with --user: continue the history before the test target, as evaluate does",
+    )
     arguments = parser.parse_args()
     if arguments.k < 1:
         parser.error(f"-k {arguments.k}: expected 1 or more")
+    if arguments.before_test and arguments.user is None:
+        parser.error("--before-test goes with --user")
     return arguments
 
 

@@ -1,10 +1,10 @@
 """Split the interactions into training sequences, validation targets and test targets.
 
 Reads   data/interactions/, section `split` of params.yaml
-Writes  data/split/train/   offsets.npy, items.npy (the training sequences), dataset.json
+Writes  data/split/train/   offsets.npy, items.npy (the training sequences)
         data/split/valid/   target_users.npy, target_items.npy, candidates.npy
-        data/split/test/    the same, and offsets.npy, items.npy (each user's history),
-                            dataset.json
+        data/split/test/    the same, and offsets.npy, items.npy (each user's history)
+        and dataset.json in each: sizes, and fingerprints of the data and of the cut
 """
 
 from pathlib import Path
@@ -12,55 +12,70 @@ from pathlib import Path
 import numpy as np
 
 from sasrec.candidates import draw_candidates
-from sasrec.files import new_folder, write_json
-from sasrec.numbered import read_numbered
+from sasrec.dataset_facts import SplitFacts
+from sasrec.files import write_json
+from sasrec.fingerprints import of_split
+from sasrec.numbered import NumberedData, read_numbered
+from sasrec.outputs import Outputs
 from sasrec.params import load_params
-from sasrec.splitting import SplitParams, cut
+from sasrec.splitting import Split, SplitParams, cut
 from sasrec.stage import run_stage
 from sasrec.targets import Targets
 
 INTERACTIONS = Path("data/interactions")
 SPLIT = Path("data/split")
+TRAIN, VALID, TEST = (SPLIT / name for name in ("train", "valid", "test"))
+OUTPUTS = Outputs(SPLIT, folders=(TRAIN, VALID, TEST))
 
 
 def main() -> None:
     params = load_params("split", SplitParams)
-    data = read_numbered(INTERACTIONS)
-
-    split = cut(data.sequences, data.timestamps, params)
-    train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
-    generator = np.random.default_rng(params.seed)
-    valid, test = (
-        Targets(
-            target_users,
-            data.sequences.items[ends[target_users]],
-            draw_candidates(
-                data.sequences,
+    with OUTPUTS.new() as new:
+        data = read_numbered(INTERACTIONS)
+        split = cut(data.sequences, data.timestamps, params)
+        train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
+        generator = np.random.default_rng(params.seed)
+        valid, test = (
+            Targets(
                 target_users,
-                num_items=data.facts["num_items"],
-                num_candidates=params.num_candidates,
-                generator=generator,
-            ),
+                data.sequences.items[ends[target_users]],
+                draw_candidates(
+                    data.sequences,
+                    target_users,
+                    num_items=data.facts.num_items,
+                    num_candidates=params.num_candidates,
+                    generator=generator,
+                ),
+            )
+            for target_users, ends in (
+                (split.valid_users, split.train_ends),
+                (split.test_users, split.test_ends),
+            )
         )
-        for target_users, ends in (
-            (split.valid_users, split.train_ends),
-            (split.test_users, split.test_ends),
-        )
-    )
-
-    with new_folder(SPLIT / "train") as folder:
-        train.save(folder)
-        write_json(folder / "dataset.json", data.facts)
-    with new_folder(SPLIT / "valid") as folder:
-        valid.save(folder)
-    with new_folder(SPLIT / "test") as folder:
-        history.save(folder)
-        test.save(folder)
-        write_json(folder / "dataset.json", data.facts)
+        train.save(new[TRAIN])
+        valid.save(new[VALID])
+        history.save(new[TEST])
+        test.save(new[TEST])
+        for folder in (TRAIN, VALID, TEST):
+            write_json(new[folder] / "dataset.json", facts_of(data, split).model_dump())
     print(
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"
     )
+    for part, targets in (("validation", valid), ("test", test)):
+        without = int((~targets.has_candidates).sum())
+        if without:
+            print(
+                f"Mind: {without:,} of {len(targets.users):,} {part} users leave fewer items than "
+                f"split.num_candidates = {params.num_candidates}: they are ranked among all items "
+                "only, and left out of the sampled protocol"
+            )
+
+
+def facts_of(data: NumberedData, split: Split) -> SplitFacts:
+    cuts = (split.train_ends, split.valid_users, split.test_users, split.test_ends)
+    fingerprint = of_split(data.facts.fingerprint, data.sequences.items, *cuts)
+    return SplitFacts(**data.facts.model_dump(), split=fingerprint)
 
 
 if __name__ == "__main__":

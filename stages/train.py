@@ -1,7 +1,7 @@
 """Train SASRec and keep the epoch that is best on validation.
 
-Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml;
-        checks the section `evaluate` too
+Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml, and
+        evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
         metrics/train.json   best epoch, its validation metrics
@@ -9,22 +9,27 @@ Writes  data/model/          model.safetensors, model.json (what rebuilds it),
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
+from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from sasrec.block_check import check_blocks
 from sasrec.checkpoint import save_model
-from sasrec.compiling import compile_for
+from sasrec.compiling import prepare
+from sasrec.dataset_facts import SplitFacts, check_same_data, read_split_facts
 from sasrec.devices import choose_device, describe_device
 from sasrec.distributed import is_launched, launch, world
 from sasrec.evaluate_params import EvaluateParams
-from sasrec.files import new_folder, read_json, write_csv, write_json
+from sasrec.files import write_csv, write_json
 from sasrec.fitting import fit
 from sasrec.hyperparameters import ModelParams
-from sasrec.lock import only_one
 from sasrec.memory import keep_freed_memory
+from sasrec.memory_need import check_memory
 from sasrec.model import SASRec
+from sasrec.outputs import Outputs
 from sasrec.params import load_params
+from sasrec.ranking import note_on_repeats
 from sasrec.records import curves, model_description, timing, train_metrics
 from sasrec.sequences import Sequences
 from sasrec.stage import run_stage
@@ -36,43 +41,82 @@ from sasrec.validation import validate
 TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")
 MODEL = Path("data/model")
+METRICS = Path("metrics/train.json")
+SPLIT_AGAIN = "run `python stages/split.py` again"
+OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS,))
+
+
+class Inputs(NamedTuple):
+    """What split left: facts, training sequences, validation targets."""
+
+    dataset: SplitFacts
+    sequences: Sequences
+    targets: Targets
 
 
 def main() -> None:
     model_params = load_params("model", ModelParams)
     params = load_params("train", TrainParams)
-    load_params("evaluate", EvaluateParams)  # a mistake in it would show only after training
+    evaluate_params = load_params("evaluate", EvaluateParams)
+    choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
-    dataset = read_json(TRAIN / "dataset.json")
-    config = model_params.resolve(dataset["name"])
-    num_users, num_items = dataset["num_users"], dataset["num_items"]
-    sequences = Sequences.load(TRAIN, num_users=num_users, num_items=num_items)
-    targets = Targets.load(VALID, num_users=num_users, num_items=num_items)
+    inputs = read_inputs()
+    config = model_params.resolve(inputs.dataset.name)
+    if not is_launched():
+        check_memory((config, params), inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
-        launch(params.processes)
+        with OUTPUTS.of_children():
+            launch(params.processes)
         return
 
     keep_freed_memory()
-    with world(device) as processes, only_one(MODEL, processes.is_first):
+    with world(device) as processes, OUTPUTS.new() if processes.is_first else nullcontext() as new:
         report = partial(print, flush=True) if processes.is_first else _say_nothing
-        compile_for(device, config.hidden_size, config.num_heads, report)
-        model = SASRec(config, num_items, seed=params.seed)
-        trainer = Trainer(model, sequences, params, device, processes)
-        report(
-            f"training {config.variant} on {dataset['name']}: {len(trainer.users):,} users, "
-            f"{num_items:,} items, length {config.max_length}, dropout {config.dropout}, "
-            f"{processes.size} process(es) on {describe_device(device)}"
+        model = SASRec(config, inputs.dataset.num_items, seed=params.seed).to(device)
+        prepare(model, report)
+        trainer = Trainer(model, inputs.sequences, params, device, processes)
+        filter_seen = evaluate_params.filter_seen
+        for line in introduce(trainer, inputs, filter_seen):
+            report(line)
+        validation = partial(
+            validate, model, trainer.reader, inputs.targets, filter_seen=filter_seen
         )
-        check_blocks(model)
-        history = fit(trainer, lambda: validate(model, trainer.reader, targets), report)
-        if processes.is_first:
-            with new_folder(MODEL) as folder:
-                save_model(folder, model, model_description(dataset, params, history))
-                for name, curve in curves(history).items():
-                    write_csv(folder / f"{name}.csv", curve)
-            metrics = train_metrics(history, config, targets.sampled_name)
-            write_json(Path("metrics/train.json"), metrics)
+        history = fit(trainer, validation, report)
+        if new is not None:
+            description = model_description(
+                inputs.dataset, params, history, filter_seen=filter_seen
+            )
+            save_model(new[MODEL], model, description)
+            for name, curve in curves(history).items():
+                write_csv(new[MODEL] / f"{name}.csv", curve)
+            metrics = train_metrics(history, config, inputs.targets.sampled_name)
+            write_json(new[METRICS], metrics)
             keep_timing(metrics, timing(history))
+
+
+def read_inputs() -> Inputs:
+    dataset = read_split_facts(TRAIN)
+    check_same_data(
+        dataset, read_split_facts(VALID), model_path=TRAIN, folder=VALID, remedy=SPLIT_AGAIN
+    )
+    sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
+    return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))
+
+
+def introduce(trainer: Trainer, inputs: Inputs, filter_seen: bool) -> Iterator[str]:
+    """Lines on what is trained, and on what a reader of the metrics should mind."""
+    config = trainer.model.config
+    yield (
+        f"training {config.variant} on {inputs.dataset.name}: {len(trainer.users):,} users, "
+        f"{inputs.dataset.num_items:,} items, length {config.max_length}, dropout "
+        f"{config.dropout}, {trainer.world.size} process(es) on {describe_device(trainer.device)}"
+    )
+    for reason, users in trainer.left_out.items():
+        yield f"Mind: nothing is learnt from {users:,} user(s) {reason}"
+    repeated = inputs.targets.share_in_history(inputs.sequences)
+    note = note_on_repeats(repeated, filter_seen=filter_seen)
+    if note:
+        yield note
 
 
 def _say_nothing(_: str) -> None:

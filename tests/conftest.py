@@ -5,15 +5,37 @@ Property tests have no deadline: on a busy machine a first example may take a se
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import torch
 from hypothesis import settings
 from toy_stages import run, set_params, write_interactions
 
+from sasrec import compiled_code, compiling
+from sasrec.private_file import CacheError, PrivateFile
+
 torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_kernels() -> Iterator[None]:
+    """Kernels of toy sizes, compiled once on a machine."""
+    file = PrivateFile("tests", compiling.key())
+
+    def take_over() -> None:
+        if code := file.read():
+            compiled_code.take_over(code)
+
+    with suppress(CacheError):
+        take_over()
+    yield
+    if compiled_code.compiled_here():
+        with suppress(CacheError), file.lock():
+            take_over()  # what other processes compiled meanwhile
+            file.write(compiled_code.hand_over())
 
 
 @pytest.fixture(scope="session")

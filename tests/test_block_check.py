@@ -1,10 +1,17 @@
-"""A block's formula and its compiled loops are held together before training."""
+"""A model's formulas and its shortcuts are held together before it trains or ranks."""
 
 import pytest
 import torch
 from toys import OPTIONS, toy_config, toy_model
 
-from sasrec import fused_block
+from sasrec import (
+    block_check,
+    embedding,
+    fused_block,
+    gradients,
+    layer_norm,
+    losses,
+)
 from sasrec import model as module
 from sasrec.block_check import check_blocks
 from sasrec.errors import UserError
@@ -54,7 +61,7 @@ def test_all_threads_take_part(two_threads, monkeypatch):
         ),
     )
     check_blocks(toy_model(toy_config(num_blocks=1)))
-    assert parts == [2, 2]
+    assert set(parts) == {2}
 
 
 def test_a_changed_formula_is_named(monkeypatch):
@@ -73,5 +80,122 @@ def test_weights_that_are_no_numbers_are_named():
     model = toy_model(toy_config())
     with torch.no_grad():
         model.blocks[1].value.weight[0, 0] = torch.nan
-    with pytest.raises(UserError, match=r"block 2: .* differ by nan of"):
+    with pytest.raises(UserError, match=r"model's blocks\.1\.value\.weight holds NaN"):
         check_blocks(model)
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_result_or_gradient_that_is_no_number_differs(at, monkeypatch):
+    with_gradients = block_check._with_gradients
+
+    def spoilt(part):
+        results = with_gradients(part)
+        if gradients.by_hand(results[0]):
+            results[at] = results[at] * torch.nan
+        return results
+
+    monkeypatch.setattr(block_check, "_with_gradients", spoilt)
+    with pytest.raises(UserError, match=r"block 1: .* differ by nan of"):
+        check_blocks(toy_model(toy_config()))
+
+
+# The layers around the blocks
+
+
+def louder(function):
+    return lambda *arguments, **options: 1.01 * function(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "message"),
+    [
+        (layer_norm.nn.LayerNorm, "forward", r"block 1: .*model\.py and block_kernels\.py"),
+        (embedding.functional, "embedding", r"the embedding: .*embedding\.py and row_kernels\.py"),
+        (losses.functional, "softplus", r"the loss: .*losses\.py and row_kernels\.py"),
+    ],
+)
+def test_a_changed_formula_beside_a_block_is_named(where, name, message, monkeypatch):
+    if name == "embedding":  # which the loss's formula uses too
+        monkeypatch.setattr(losses, "functional", torch.nn.functional.__class__("kept"))
+        vars(losses.functional).update(vars(torch.nn.functional))
+    monkeypatch.setattr(where, name, louder(getattr(where, name)))
+    with pytest.raises(UserError, match=message):
+        check_blocks(toy_model(toy_config()))
+
+
+def test_a_changed_norm_after_the_blocks_is_named(monkeypatch):
+    monkeypatch.setattr(layer_norm.nn.LayerNorm, "forward", louder(layer_norm.nn.LayerNorm.forward))
+    with pytest.raises(UserError, match=r"the norm: .*layer_norm\.py and position_kernels\.py"):
+        check_blocks(toy_model(toy_config(num_blocks=0)))
+
+
+# Ranking
+
+
+def only_in_the_second(function):
+    """`function` of a block, changed a little where the block's queries have a bias of 7."""
+
+    def changed(block, *arguments):
+        result = function(block, *arguments)
+        return result * (1.01 if block.query.bias[0] == 7 else 1)
+
+    return changed
+
+
+def marked_model():
+    model = toy_model(toy_config())
+    with torch.no_grad():
+        model.blocks[1].query.bias[0] = 7
+    return model
+
+
+def test_another_result_of_last_is_named_with_its_block(monkeypatch):
+    monkeypatch.setattr(module.Block, "last", only_in_the_second(module.Block.last))
+    with pytest.raises(UserError, match=r"^block 2: .*model\.py and `last`.*last_attention\.py"):
+        check_blocks(marked_model())
+
+
+@every_variant
+def test_attention_that_changed_without_the_last_is_named(variant, monkeypatch):
+    """Where blocks go by the formula; else its loops would be named first."""
+    monkeypatch.setattr(block_check, "by_hand", lambda x: False)
+    monkeypatch.setattr(module, "by_hand", lambda x: False)
+    model = toy_model(toy_config(variant=variant))
+    check_blocks(model)
+    attend = module.attend
+    monkeypatch.setattr(module, "attend", lambda x, *rest, **kw: attend(1.1 * x, *rest, **kw))
+    with pytest.raises(UserError, match=r"^block 1: .*`last`") as caught:
+        check_blocks(model)
+    assert "let `last` return self(x, batch)[batch.layout.last_slots]" in str(caught.value)
+    monkeypatch.setattr(
+        module.Block, "last", lambda self, x, batch: self(x, batch)[batch.layout.last_slots]
+    )
+    check_blocks(model)
+
+
+def test_a_mask_that_changed_in_the_last_is_named(monkeypatch):
+    """Sequences see what follows them in their rows: alone, none would."""
+    where = torch.Tensor.masked_fill_
+    monkeypatch.setattr(torch.Tensor, "masked_fill_", lambda scores, *_: scores)
+    with pytest.raises(UserError, match=r"^block 1: .*`last`"):
+        check_blocks(toy_model(toy_config()))
+    monkeypatch.setattr(torch.Tensor, "masked_fill_", where)
+    check_blocks(toy_model(toy_config()))
+
+
+def test_ranking_that_leaves_a_layer_out_is_named(monkeypatch):
+    def last_states(model, batch):
+        return model._embed(batch)[batch.layout.last_slots]
+
+    monkeypatch.setattr(SASRec, "last_states", last_states)
+    with pytest.raises(UserError, match=r"^the model: `forward` in model\.py and `last_states`"):
+        check_blocks(toy_model(toy_config()))
+
+
+def test_a_gpu_s_ranking_is_checked_too(monkeypatch):
+    """Without a GPU: what is chosen by the device is chosen as if there were one."""
+    monkeypatch.setattr(gradients.torch.compiler, "is_compiling", lambda: True)
+    check_blocks(toy_model(toy_config()))
+    monkeypatch.setattr(module.Block, "last", louder(module.Block.last))
+    with pytest.raises(UserError, match=r"^block 1: .*`last`"):
+        check_blocks(toy_model(toy_config()))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
+from safetensors.torch import load_file, save_file
+from toys import DESCRIPTION, LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
 
 from sasrec.checkpoint import load_model, save_model
 from sasrec.errors import UserError
@@ -17,7 +18,7 @@ CPU = torch.device("cpu")
 
 def saved(folder: Path, **changes: object) -> SASRec:
     model = toy_model(toy_config(**changes)).float()
-    save_model(folder, model, {"dataset": "toy", "best_epoch": 7})
+    save_model(folder, model, DESCRIPTION)
     return model
 
 
@@ -40,7 +41,8 @@ def test_what_is_written(tmp_path):
     saved(tmp_path)
     content = json.loads((tmp_path / "model.json").read_text())
     assert content["config"]["variant"] == "paper"
-    assert (content["num_items"], content["dataset"], content["best_epoch"]) == (23, "toy", 7)
+    assert (content["num_items"], content["best_epoch"]) == (23, 7)
+    assert content["data"]["name"] == "toy"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 
@@ -70,17 +72,49 @@ def drop_config(folder: Path) -> None:
     (folder / "model.json").write_text('{"num_items": 23}')
 
 
+def respell(folder: Path, **weights: torch.Tensor) -> None:
+    path = folder / "model.safetensors"
+    save_file(load_file(path) | {f"{name}.weight": held for name, held in weights.items()}, path)
+
+
+def put_folder(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").mkdir()
+
+
 DAMAGE = {
-    "truncated": (lambda folder: truncate(folder, -5), "model.safetensors does not fit"),
-    "header cut": (lambda folder: truncate(folder, 11), "model.safetensors does not fit"),
-    "empty": (lambda folder: truncate(folder, 0), "model.safetensors does not fit"),
+    "a folder": (put_folder, "model.safetensors is a folder, expected a file"),
+    "another dtype": (
+        lambda folder: respell(folder, last_norm=torch.ones(6, dtype=torch.float64)),
+        r"last_norm\.weight holds torch\.float64, expected float32",
+    ),
+    "a scalar": (
+        lambda folder: respell(folder, item_embedding=torch.ones(())),
+        r"item_embedding\.weight has the shape \(\), expected \(24, 6\)",
+    ),
+    "more than fits": (
+        lambda folder: edit_config(folder, max_length=10**12),
+        r"position_embedding\.weight has the shape \(11, 6\), expected \(1000000000000, 6\)",
+    ),
+    "truncated": (
+        lambda folder: truncate(folder, -5),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "header cut": (
+        lambda folder: truncate(folder, 11),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "empty": (
+        lambda folder: truncate(folder, 0),
+        "model.safetensors is not a readable file of weights",
+    ),
     "no weights": (
         lambda folder: (folder / "model.safetensors").unlink(),
         "model.safetensors not found: run `python stages/train.py` first",
     ),
     "no description": (
         lambda folder: (folder / "model.json").unlink(),
-        "model.json not found: run the stage that writes it first",
+        "model.json not found: run `python stages/train.py` first",
     ),
     "not JSON": (
         lambda folder: (folder / "model.json").write_text("{"),
@@ -88,23 +122,30 @@ DAMAGE = {
     ),
     "a list": (
         lambda folder: (folder / "model.json").write_text("[1]"),
-        "model.json does not describe a model",
+        "model.json holds a list, expected an object",
     ),
-    "no config": (drop_config, "model.json does not describe a model: 'config'"),
+    "unknown data": (
+        lambda folder: edit(folder, data={"name": "toy"}),
+        "model.json: data.num_users is missing; run `python stages/train.py` again",
+    ),
+    "no config": (drop_config, "model.json: config is missing"),
     "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*item_embedding"),
     "items as text": (
         lambda folder: edit(folder, num_items="23"),
-        "model.json does not describe a model",
+        "model.json: num_items = '23': should be a valid integer",
     ),
-    "negative items": (lambda folder: edit(folder, num_items=-5), "model.json"),
+    "negative items": (
+        lambda folder: edit(folder, num_items=-5),
+        "num_items = -5: should be greater",
+    ),
     "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
     "unknown key": (
         lambda folder: edit_config(folder, colour=1),
-        r"does not describe a model: .*colour",
+        r"model\.json: config\.colour",
     ),
     "unknown variant": (
         lambda folder: edit_config(folder, variant="best"),
-        r"does not describe a model: .*variant",
+        r"model\.json: config\.variant = 'best'",
     ),
 }
 

@@ -71,6 +71,7 @@ def test_command_compares_a_file_with_the_pipelines_folder(tmp_path: Path) -> No
         (b"1 2\n1 x\n", "line 2: expected"),
         (b"1 2\n1 -3\n", "line 2: expected"),
         (b"1 99999999999999999999\n", "line 1: expected"),
+        (b"1 7\n1 007\n", "line 2: expected two whole numbers `user item`, found '1 007'"),
         (b"\xff\xfe1 2\n", "is not a text file"),
         (None, "not found"),
     ],
@@ -113,6 +114,9 @@ def test_command_explains_an_unreadable_folder(
     [
         ("id,raw_id\n1,a\n", "users.csv has no row for the id 2"),
         ("id,name\n1,a\n2,b\n", "users.csv lacks the column raw_id"),
+        ("id,raw_id\n1,a\n2,b\n1,c\n", "users.csv, line 4: the id 1 again"),
+        ("id,raw_id\n1,a\n2\n", "users.csv, line 3: too few fields"),
+        ('id,raw_id\n1,"a"b\n2,c\n', "users.csv is not a readable CSV file: "),
     ],
 )
 def test_command_explains_names_that_are_missing(

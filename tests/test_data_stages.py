@@ -22,6 +22,7 @@ from toy_data_stages import (
     succeed,
     write_source,
 )
+from toy_sources import T
 
 import download
 import preprocess
@@ -50,7 +51,7 @@ def test_a_local_file_by_hand(folder, suffix):
     assert read(folder) == {
         "user": [1, 1, 1, 2, 2],
         "item": [1, 2, 2, 2, 1],
-        "timestamp": [100, 300, 400, 200, 300],
+        "timestamp": [T + 100, T + 300, T + 400, T + 200, T + 300],
         "rating": [5.0, 2.0, 3.0, 4.0, 5.0],
     }
     written = folder / "data/interactions"
@@ -63,10 +64,60 @@ def test_a_local_file_by_hand(folder, suffix):
         "num_interactions": 5,
         "has_ratings": True,
         "has_timestamps": True,
+        "time_unit": "s",
     }
     metrics = json.loads((folder / "metrics/data.json").read_text())
-    assert metrics["dropped"] == {"min_rating": 0, "duplicates": 1, "min_interactions": 1}
+    assert metrics["dropped"] == {
+        "repeated_headers": 0,
+        "min_rating": 0,
+        "duplicates": 1,
+        "min_interactions": 1,
+    }
+    assert "dropped: 0 repeated headers, 0 under data.min_rating, 1 duplicates, 1 by " in output
+    assert "Mind: " not in output
+    assert metrics["ties"] == {
+        "neighbours": 0,
+        "item_id_rises": 0.0,
+        "item_id_falls": 0.0,
+        "file_grouped_by_item": False,
+    }
     assert metrics["sequence_length"] == {"mean": 2.5, "median": 2.5, "max": 3}
+
+
+def test_what_may_be_wrong_in_the_data_is_printed(folder, capsys):
+    header = CSV.splitlines(keepends=True)[0]
+    rows = [f"u{n},{item},5,{T}\n" for item in ("tea", "milk") for n in range(20)]
+    (folder / "mine.csv").write_text(header + "".join(rows) + header + f"NA,tea,5,{T}\n")
+    set_params(folder, min_interactions=1)
+    download.main()
+    preprocess.main()
+    metrics = json.loads((folder / "metrics/data.json").read_text())
+    assert metrics["dropped"]["repeated_headers"] == 1
+    assert metrics["ties"]["item_id_falls"] == 1
+    output = capsys.readouterr().out
+    assert "local: 41 interactions → 41 of 21 users and 2 items" in output
+    assert "dropped: 1 repeated headers, " in output
+    assert output.count("Mind: ") == 3
+    assert "Mind: 'user' is 'NA' in 1 row; " in output
+    assert "Mind: 97.6% of interactions have the same time" in output
+    assert "of 20 neighbours there 100.0% fall" in output
+
+
+def test_order_columns_and_plain_quotes_reach_the_reader(folder):
+    (folder / "mine.csv").write_text(
+        f'user,item,rating,timestamp,n,k\na,"c" d,1,{T},2,1\na,b,1,{T},1,2\na,a,1,{T},1,1\n'
+    )
+    set_params(
+        folder, columns=DATA["columns"] | {"order": ["n", "k"], "timestamp": None}, quoted=False,
+        min_interactions=1,
+    )  # fmt: skip
+    download.main()
+    preprocess.main()
+    written = folder / "data/interactions"
+    assert (written / "items.csv").read_text() == 'id,raw_id\n1,a\n2,b\n3,"""c"" d"\n'
+    assert np.load(written / "timestamp.npy").tolist() == [3, 2, 1]
+    facts = json.loads((written / "dataset.json").read_text())
+    assert (facts["has_timestamps"], facts["time_unit"]) == (False, None)
 
 
 def test_the_raw_folder_holds_the_file_byte_for_byte(folder):
@@ -97,11 +148,11 @@ def test_low_ratings_go_before_repetitions(folder):
     assert read(folder) == {
         "user": [1, 1, 1, 2, 2],
         "item": [1, 2, 2, 2, 1],
-        "timestamp": [100, 300, 400, 200, 300],
+        "timestamp": [T + 100, T + 300, T + 400, T + 200, T + 300],
         "rating": [5.0, 3.0, 3.0, 4.0, 5.0],
     }
     metrics = json.loads((folder / "metrics/data.json").read_text())
-    assert metrics["dropped"] == {"min_rating": 1, "duplicates": 0, "min_interactions": 1}
+    assert list(metrics["dropped"].values()) == [0, 1, 0, 1]
 
 
 def test_scripts_end_with_one_line_and_exit_code_1(folder):
@@ -117,7 +168,13 @@ def test_scripts_end_with_one_line_and_exit_code_1(folder):
     [
         ({"name": "ml-100"}, "data.name = 'ml-100': unknown dataset, expected one of ml-100k, ml"),
         ({"path": "none.csv"}, "data.path = 'none.csv': there is no such file"),
-        ({"path": "."}, "data.path = '.': expected a file named *.csv, .tsv, .parquet"),
+        ({"path": "."}, "data.path = '.' is a folder, expected a file"),
+        ({"path": "folder.csv"}, "data.path = 'folder.csv' is a folder, expected a file"),
+        ({"path": "mine.csv "}, "data.path = 'mine.csv ': expected a file named *.csv, .tsv, .p"),
+        ({"columns": DATA["columns"] | {"order": []}}, "data.columns.order = []: should be null,"),
+        ({"columns": DATA["columns"] | {"order": ["a", 1]}}, "data.columns.order = ['a', 1]: sho"),
+        ({"columns": DATA["columns"] | {"order": "item"}}, "a column is named twice: 'user', 'i"),
+        ({"quoted": "no"}, "data.quoted = 'no': "),
         ({"path": "mine.xlsx"}, "data.path = 'mine.xlsx': expected a file named *.csv, .tsv, .p"),
         ({"path": "empty.csv"}, "data.path = 'empty.csv': the file is empty"),
         ({"min_interactions": 0}, "data.min_interactions = 0: "),
@@ -127,11 +184,15 @@ def test_scripts_end_with_one_line_and_exit_code_1(folder):
             {"synthetic": DATA["synthetic"] | {"num_interactions": 5}},
             "num_interactions = 5 is less",
         ),
-        ({"columns": DATA["columns"] | {"item": "user"}}, "a column is named twice: user, user"),
+        (
+            {"columns": DATA["columns"] | {"item": "user"}},
+            "a column is named twice: 'user', 'u",
+        ),
     ],
 )
 def test_wrong_params_and_paths(folder, changes, message):
     (folder / "empty.csv").touch()
+    (folder / "folder.csv").mkdir()
     set_params(folder, **changes)
     assert message in refuse(folder, download.main)
 
@@ -139,7 +200,9 @@ def test_wrong_params_and_paths(folder, changes, message):
 @pytest.mark.parametrize(
     ("content", "changes", "message"),
     [
-        (CSV + "ann,tea,five,1\n", {}, "mine.csv, line 9: rating is 'five'"),
+        (CSV + f"ann,tea,five,{T}\n", {}, "mine.csv, line 9: 'rating' is 'five'"),
+        (CSV + f'ann,"tea" hot,5,{T}\n', {}, "line 9: text follows a closing quote"),
+        (CSV, {"time_unit": "ms"}, "with data.time_unit: s it would be 2001-09-09"),
         (CSV, {"columns": DATA["columns"] | {"item": "song"}}, "no column 'song'; its columns are"),
         (
             CSV,
@@ -174,7 +237,7 @@ def limit_file_size() -> None:
 
 
 def test_a_full_disk_leaves_nothing(folder):
-    (folder / "mine.csv").write_text(CSV + "".join(f"u{n},tea,1,{n}\n" for n in range(500)))
+    (folder / "mine.csv").write_text(CSV + "".join(f"u{n},tea,1,{T + n}\n" for n in range(500)))
     for name in ("local", "synthetic"):
         set_params(folder, name=name)
         message = fail(folder, "download", limit_file_size)
@@ -189,14 +252,14 @@ def test_a_killed_download_leaves_nothing_under_the_final_name(folder):
     set_params(folder, name="synthetic", synthetic=size)
     process = subprocess.Popen([sys.executable, str(STAGES / "download.py")], cwd=folder)
     deadline = time.monotonic() + 30
-    while not list(folder.glob("data/.raw.tmp/*")) and time.monotonic() < deadline:
+    while not list(folder.glob("data/.raw.*.tmp/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert [path.name for path in (folder / "data").iterdir()] == [".raw.tmp"]
+    assert all(path.name.startswith(".raw.") for path in (folder / "data").iterdir())
     set_params(folder)
     download.main()
-    assert [path.name for path in (folder / "data").iterdir()] == ["raw"]
+    assert {path.name for path in (folder / "data").iterdir()} == {"raw", ".raw.lock"}
 
 
 @pytest.mark.parametrize("stage", ["download", "preprocess"])

@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from torch.nn import functional
 from toy_training import HISTORIES, trainer_of
 from toys import toy_sequences
 
 from sasrec import training
+from sasrec.deferred_adam import DeferredAdam
 from sasrec.distributed import World
+from sasrec.embedding import gradient_of
+from sasrec.errors import UserError
 
 
 def weights_after(epochs, **settings):
@@ -60,5 +64,135 @@ def test_every_item_is_up_to_date_after_an_epoch(monkeypatch):
     trainer.run_epoch(1)
     (adam,) = trainer._deferred
     assert adam.steps == 5
-    assert (adam._step_of == 5).all()
+    read = adam._met_in > 0
+    assert (adam._step_of[read] == 5).all()
+    assert 20 < read.sum() < 60
+    assert not any(moment[~read].any() for moment in adam._arrays[1:]), "the others have no way"
     assert not trainer.model.item_embedding.weight.grad.any()
+
+
+def over_all_items(states, embedding, targets):
+    """Cross-entropy over the whole catalogue, by autograd."""
+    return functional.cross_entropy(states @ embedding.T, targets, reduction="sum")
+
+
+class InPlace(torch.autograd.Function):
+    """The same gradient in every row of an embedding, added where ours are added."""
+
+    @staticmethod
+    def forward(ctx, states, embedding, row):
+        ctx.embedding, ctx.row, ctx.shape = embedding, row, states.shape
+        return states.sum() * 0
+
+    @staticmethod
+    def backward(ctx, gradient):
+        total, result = gradient_of(ctx.embedding)
+        total[ctx.row] += 0.5
+        return torch.zeros(ctx.shape), result, None
+
+
+EXTRA_LOSSES = {
+    "by autograd": over_all_items,
+    "in place": lambda states, embedding, targets: InPlace.apply(states, embedding, slice(None)),
+    "one row in place": lambda states, embedding, targets: InPlace.apply(states, embedding, 60),
+    "tiny": lambda *arguments: over_all_items(*arguments) * 1e-30,
+    "not a number": lambda states, embedding, targets: embedding[60].sum() * torch.nan,
+}
+
+
+def trainer_with(extra, first_step, monkeypatch, **settings):
+    """A trainer of 5 steps an epoch whose loss has another term from a step on, in 90 items."""
+    monkeypatch.setattr(training, "DEFERRED_FROM", 0)
+    trainer = trainer_of(batch_size=1, num_items=90, **settings)
+    usual, done = training.binary_cross_entropy, []
+
+    def loss(states, *, embedding, targets, negatives):
+        done.append(len(done) + 1)
+        total = usual(states, embedding=embedding, targets=targets, negatives=negatives)
+        return total + extra(states, embedding, targets) if len(done) >= first_step else total
+
+    monkeypatch.setattr(training, "binary_cross_entropy", loss)
+    return trainer, done
+
+
+MESSAGE = r"row \d+ of (item|output)_embedding.weight got a gradient in a step .* Step.items in"
+
+
+@pytest.mark.parametrize("extra", EXTRA_LOSSES.values(), ids=EXTRA_LOSSES)
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_loss_over_other_items_is_refused_at_its_first_step(extra, tied, monkeypatch):
+    config = {"tied_embedding": tied}
+    trainer, steps = trainer_with(extra, 1, monkeypatch, config=config)
+    with pytest.raises(UserError, match=MESSAGE) as caught:
+        trainer.run_epoch(1)
+    assert steps == [1]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("extra", EXTRA_LOSSES.values(), ids=EXTRA_LOSSES)
+@pytest.mark.parametrize("first_step", [2, 5, 8, 10])
+def test_other_items_from_a_later_step_on_are_refused_in_that_epoch(extra, first_step, monkeypatch):
+    trainer, steps = trainer_with(extra, first_step, monkeypatch)
+    epoch = 1
+    if first_step > 5:
+        trainer.run_epoch(1)
+        epoch = 2
+    with pytest.raises(UserError, match=MESSAGE):
+        trainer.run_epoch(epoch)
+    assert first_step <= len(steps) <= 5 * epoch
+
+
+def test_a_row_that_is_read_later_does_not_hide_what_was_left_in_it():
+    adam = DeferredAdam(torch.nn.Parameter(torch.ones(7, 6)), learning_rate=0.1, betas=(0.9, 0.98))
+    for step in range(2):
+        adam.read(torch.tensor([1]))
+        adam.weight.grad[1 + 4 * step] = 1
+        adam.step()
+    with pytest.raises(UserError, match="row 5 of an embedding got a gradient"):
+        adam.read(torch.tensor([2, 5]))
+
+
+def test_a_loss_over_items_that_it_declares_is_welcome(monkeypatch):
+    trainer, steps = trainer_with(over_all_items, 1, monkeypatch)
+    monkeypatch.setattr(training.Step, "items", lambda step: torch.arange(91))
+    trainer.run_epoch(1)
+    monkeypatch.setattr(training, "DEFERRED_FROM", 1e9)
+    dense = trainer_of(batch_size=1, num_items=90)
+    del steps[:]
+    dense.run_epoch(1)
+    for (name, weight), other in zip(
+        trainer.model.named_parameters(), dense.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(weight, other, rtol=0, atol=2e-4, msg=name)
+
+
+def test_checks_change_nothing(monkeypatch):
+    monkeypatch.setattr(training, "DEFERRED_FROM", 0)
+    checked = weights_after(2)[2]
+    monkeypatch.setattr(DeferredAdam, "_refuse_gradients", lambda self, ids=None: None)
+    unchecked = weights_after(2)[2]
+    assert all(torch.equal(checked[name], unchecked[name]) for name in checked)
+
+
+def test_rows_that_were_never_read_need_not_catch_up(monkeypatch):
+    monkeypatch.setattr(training, "DEFERRED_FROM", 0)
+    few = weights_after(2)[2]
+    monkeypatch.setattr(
+        DeferredAdam, "catch_up", lambda self: self._move(torch.arange(len(self._step_of)).numpy())
+    )
+    every = weights_after(2)[2]
+    assert all(torch.equal(few[name], every[name]) for name in few)
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+@pytest.mark.parametrize("what", ["gradients", "weights"])
+def test_what_is_put_elsewhere_is_refused(waiting, what, monkeypatch):
+    monkeypatch.setattr(training, "DEFERRED_FROM", 0 if waiting else 1e9)
+    trainer = trainer_of(batch_size=1, num_items=60)
+    weight = trainer.model.item_embedding.weight
+    if what == "gradients":
+        trainer.model.zero_grad(set_to_none=True)
+    else:
+        weight.data = weight.data.clone()
+    with pytest.raises(UserError, match=f"the {what} of item_embedding.weight were put elsewhere"):
+        trainer.run_epoch(1)

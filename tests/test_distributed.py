@@ -13,7 +13,7 @@ import yaml
 from safetensors.torch import load_file
 from shared_gradients import gradients
 
-from sasrec.distributed import World
+from sasrec.distributed import World, launch
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,8 +53,11 @@ def workspace(tmp_path: Path) -> Path:
     train, valid = (tmp_path / "data/split" / name for name in ("train", "valid"))
     np.save(train / "offsets.npy", offsets)
     np.save(train / "items.npy", (items % 29 + 1).astype(np.int32))
-    facts = {"name": "local", "num_users": 17, "num_items": 29}
-    (train / "dataset.json").write_text(json.dumps(facts))
+    sizes = {"num_users": 17, "num_items": 29, "num_interactions": int(lengths.sum())}
+    facts = {"name": "local", **sizes, "has_ratings": False, "has_timestamps": False}
+    facts |= {"time_unit": None, "fingerprint": "0123456789abcdef", "split": "fedcba9876543210"}
+    for folder in (train, valid):
+        (folder / "dataset.json").write_text(json.dumps(facts))
     np.save(valid / "target_users.npy", np.arange(1, 18, dtype=np.int32))
     np.save(valid / "target_items.npy", ((lengths + np.arange(17)) % 29 + 1).astype(np.int32))
     np.save(valid / "candidates.npy", np.full((17, 3), 29, np.int32))
@@ -75,3 +78,30 @@ def test_the_stage_trains_in_two_processes_and_only_the_first_writes(workspace: 
     first = (workspace / "data/model/model.safetensors").read_bytes()
     assert run(workspace, str(ROOT / "stages/train.py")).returncode == 0
     assert (workspace / "data/model/model.safetensors").read_bytes() == first
+
+
+def test_a_mistake_in_two_processes_is_one_sentence(workspace: Path) -> None:
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["train"]["learning_rate"] = 1e38
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    result = run(workspace, str(ROOT / "stages/train.py"))
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("train.py: error: the loss of epoch ")
+    assert {path.name for path in (workspace / "data").iterdir()} == {"split", ".model.lock"}
+    assert not (workspace / "metrics").exists()
+
+
+def test_what_launched_processes_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr("sasrec.distributed.run_processes", told.extend)
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    launch(3)
+    assert [(one["RANK"], one["LOCAL_RANK"]) for one in told] == [(r, r) for r in "012"]
+    assert {one["WORLD_SIZE"] for one in told} == {one["LOCAL_WORLD_SIZE"] for one in told} == {"3"}
+    assert {one["OMP_NUM_THREADS"] for one in told} == {"2"}
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    told.clear()
+    launch(3)
+    assert {one["OMP_NUM_THREADS"] for one in told} == {"5"}

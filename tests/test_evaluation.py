@@ -62,7 +62,7 @@ def test_metrics_by_hand(histories):
         }
     )
     full = result.metrics["full"]
-    assert list(full)[-2:] == ["coverage@10", "popularity@10"]
+    assert list(full)[-3:] == ["coverage@10", "popularity@10", "target_in_history"]
     assert full["users"] == 6
     assert full["HR@3"] == pytest.approx(3 / 6)
     assert full["NDCG@3"] == pytest.approx((1 + 1 / math.log2(3) + 1 / 2) / 6)

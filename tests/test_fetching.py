@@ -125,6 +125,38 @@ def test_a_mirror_that_is_no_folder_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda: Path("mirror").write_text(""),
+            "SASREC_MIRROR = 'mirror' is a file: expected the folder that holds it",
+        ),
+        (
+            lambda: Path("mirror/a.txt").mkdir(parents=True),
+            "{root}/mirror/a.txt (in SASREC_MIRROR) is a folder, expected the file itself",
+        ),
+        (
+            lambda: (Path("mirror").mkdir(), Path("mirror/a.txt").symlink_to("gone")),
+            "{root}/mirror/a.txt (in SASREC_MIRROR) is a link to gone, not there",
+        ),
+    ],
+)
+def test_a_mirror_of_another_kind_is_named_and_nothing_is_fetched(
+    server, root, monkeypatch, spoil, message
+):
+    monkeypatch.setenv("SASREC_MIRROR", "mirror")
+    spoil()
+    assert refused(download(f"{server}/good")) == message.format(root=root)
+    assert Handler.asked == []
+
+
+def test_a_folder_in_the_cache_is_named(server, root):
+    (root / ".cache/downloads/a.txt").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"a\.txt is a folder, expected a file: remove it"):
+        obtain(download(f"{server}/good"))
+
+
+@pytest.mark.parametrize(
     ("page", "reason"),
     [
         ("missing", "the server answered 404 Not Found"),
@@ -169,6 +201,34 @@ def wheel(stderr: str, code: int, monkeypatch) -> Download:
 
     monkeypatch.setattr(subprocess, "run", run)
     return Download("some-1-py3-none-any.whl", (), requirement="some==1")
+
+
+NOTHING = (
+    "ERROR: Could not find a version that satisfies the requirement some==1 (from versions: none)\n"
+    "ERROR: No matching distribution found for some==1\n"
+)
+RETRYING = "WARNING: Retrying (Retry(total=0)) after connection broken by '%s': /simple/some/\n"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (
+            RETRYING % "NewConnectionError('<a.B object at 0x7f>: Failed: [Errno 111] Refused')",
+            "the package index cannot be reached (Failed: [Errno 111] Refused)",
+        ),
+        (
+            RETRYING % 'ReadTimeoutError("Read timed out. (read timeout=15)")',
+            "the package index cannot be reached (ReadTimeoutError(",
+        ),
+        ("", "the package index cannot be reached, or does not hold it"),
+    ],
+)
+def test_without_a_network_pip_s_words_are_explained(monkeypatch, stderr, said):
+    message = refused(wheel(stderr + NOTHING, 1, monkeypatch))
+    assert f"(the Python wheel some==1): {said}" in message
+    assert "; pip says: No matching distribution found for some==1; to use a copy" in message
+    assert "put some-1-py3-none-any.whl in a folder and name it in SASREC_MIRROR" in message
 
 
 @pytest.mark.parametrize(

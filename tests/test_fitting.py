@@ -3,7 +3,9 @@
 import pytest
 import torch
 from toy_training import CONFIG, PARAMS, trainer_of
+from toys import DESCRIPTION
 
+from sasrec.dataset_facts import SplitFacts
 from sasrec.fitting import fit
 from sasrec.model import ModelConfig
 from sasrec.records import curves, model_description, timing, train_metrics
@@ -121,5 +123,11 @@ def test_records_of_a_training():
     assert validation["valid_loss"].tolist() == [1.25, 2.5, 1.25]
     assert validation["sampled_NDCG@10"].tolist() == [0.1, 0.75, 0.1]
     assert validation["full_NDCG@10"].tolist() == [0.5, 0.25, 0.5]
-    description = model_description({"name": "mine"}, TrainParams(**PARAMS), history)
-    assert description == {"dataset": "mine", "best_epoch": 4, "train": PARAMS}
+    data = SplitFacts(**DESCRIPTION["data"])
+    description = model_description(data, TrainParams(**PARAMS), history, filter_seen=False)
+    assert description == {
+        "best_epoch": 4,
+        "data": DESCRIPTION["data"],
+        "filter_seen": False,
+        "train": PARAMS,
+    }

@@ -11,6 +11,7 @@ from sasrec.catalogue import Details, write_catalogue
 from sasrec.errors import UserError
 from sasrec.interactions import (
     Interactions,
+    dense_order,
     drop_duplicates,
     drop_low_ratings,
     filter_k_core,
@@ -23,7 +24,13 @@ from sasrec.interactions import (
 Row = tuple[str, str, int, float]  # user, item, time, rating
 
 
-def table(rows: list[Row], *, has_timestamps: bool = True, rated: bool = True) -> Interactions:
+def table(
+    rows: list[Row],
+    *,
+    has_timestamps: bool = True,
+    rated: bool = True,
+    order: list[int] | None = None,
+) -> Interactions:
     users = list(dict.fromkeys(row[0] for row in rows))
     items = list(dict.fromkeys(row[1] for row in rows))
     rating = np.array([row[3] for row in rows], dtype=np.float32)
@@ -32,7 +39,8 @@ def table(rows: list[Row], *, has_timestamps: bool = True, rated: bool = True) -
         item=np.array([items.index(row[1]) for row in rows], dtype=np.int32),
         timestamp=np.array([row[2] for row in rows], dtype=np.int64),
         rating=rating if rated else None,
-        has_timestamps=has_timestamps,
+        time_unit="ms" if has_timestamps else None,
+        order=None if order is None else np.array(order, dtype=np.int64),
         user_ids=users,
         item_ids=items,
     )
@@ -79,6 +87,27 @@ def test_the_first_of_equal_user_item_and_time_stays(content):
     for row in sorted(content, key=lambda row: row[2]):
         expected.setdefault(row[:3], row)
     assert back(drop_duplicates(table(content))) == list(expected.values())
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.sampled_from([0.5, 1.0, 2.0])), max_size=20))
+def test_places_follow_the_first_column_then_the_next(pairs):
+    columns = [np.array([pair[k] for pair in pairs]) for k in (0, 1)]
+    expected = [sorted(set(pairs)).index(pair) for pair in pairs]
+    assert dense_order(columns).tolist() == expected
+
+
+@given(rows)
+def test_rows_that_differ_in_order_are_no_repetitions(content):
+    """The order here is the time backwards, then the rating."""
+    keys = [(-row[2], row[3]) for row in content]
+    order = [sorted(set(keys)).index(key) for key in keys]
+    expected = {}
+    for row in sorted(content, key=lambda row: (-row[2], row[3])):
+        expected.setdefault(row, row)
+    assert back(drop_duplicates(table(content, order=order))) == list(expected.values())
+    assert back(drop_duplicates(table(content, order=order, has_timestamps=False))) == list(
+        expected.values()
+    )
 
 
 @given(rows)
@@ -137,6 +166,8 @@ def test_the_summary_by_hand():
     }
     untimed = summarise(number_by_time(table(content, has_timestamps=False)))
     assert "equal_time_share" not in untimed
+    ordered = summarise(number_by_time(table(content, order=[0, 1, 2, 2])))
+    assert ordered["equal_time_share"] == 0
 
 
 def test_the_arrays_on_disk_count_from_one(tmp_path):

@@ -122,6 +122,18 @@ def test_values_and_gradients_are_the_formulas(num_negatives):
 
 
 @every_count
+@pytest.mark.parametrize("at_once", [1, 5, 20])
+def test_scoring_in_several_goes_changes_nothing(num_negatives, at_once, monkeypatch):
+    results = []
+    for count in (1 << 20, at_once):
+        monkeypatch.setattr(module, "SCORED_AT_ONCE", count)
+        leaves = leaves_of(torch.float32)
+        loss = loss_of(num_negatives, *leaves)
+        results.append([loss, *torch.autograd.grad(loss, leaves)])
+    assert all(torch.equal(*pair) for pair in zip(*results, strict=True))
+
+
+@every_count
 def test_the_plain_path_agrees(num_negatives, monkeypatch):
     leaves = leaves_of()
     monkeypatch.setattr(module, "by_hand", lambda x: False)

@@ -15,7 +15,9 @@ COLUMNS = {"user": [1, 1, 3], "item": [2, 5, 2], "timestamp": [7, 9, 8]}
 def write(folder: Path, **changes: list[int]) -> Path:
     for name, values in (COLUMNS | changes).items():
         np.save(folder / f"{name}.npy", np.array(values, "int64" if name == "timestamp" else "i4"))
-    facts = {"name": "local", "num_users": 3, "num_items": 5, "has_timestamps": True}
+    sizes = {"num_users": 3, "num_items": 5, "num_interactions": 7}
+    facts = {"name": "local", **sizes, "has_ratings": False, "has_timestamps": True}
+    facts |= {"time_unit": "s", "fingerprint": "0123456789abcdef"}
     (folder / "dataset.json").write_text(json.dumps(facts))
     return folder
 

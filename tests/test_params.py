@@ -166,7 +166,7 @@ WRONG_VALUES = {
     ),
     "column": (
         "data", "columns.usr", "a",
-        "data.columns.usr: unknown key (allowed: user, item, timestamp, rating); "
+        "data.columns.usr: unknown key (allowed: user, item, timestamp, rating, order); "
         "did you mean user?",
     ),
     "column type": (

@@ -3,13 +3,16 @@
 import json
 import resource
 import shutil
+import sys
 
 import numpy as np
 import pytest
+import toy_data_stages
 from safetensors.numpy import load_file, save_file
 from toy_stages import refuse, run, sentence_of, set_params, tree
 
 import evaluate
+import preprocess
 import split
 import train
 
@@ -17,13 +20,37 @@ import train
 @pytest.mark.parametrize(
     ("main", "missing", "message"),
     [
-        (split.main, "data/interactions/item.npy", "item.npy not found: run the stage that writes"),
-        (train.main, "data/split", "data/split/train/dataset.json not found: run the stage"),
-        (train.main, "data/split/valid/candidates.npy", "candidates.npy not found: run the stage"),
-        (evaluate.main, "data/split/test/items.npy", "items.npy not found: run the stage"),
-        (evaluate.main, "data/model/model.json", "model.json not found: run the stage"),
+        (
+            split.main,
+            "data/interactions/item.npy",
+            "item.npy not found: run `python stages/preprocess.py` first",
+        ),
+        (
+            train.main,
+            "data/split",
+            "data/split/train/dataset.json not found: run `python stages/split.py` first",
+        ),
+        (
+            train.main,
+            "data/split/valid/candidates.npy",
+            "candidates.npy not found: run `python stages/split.py` first",
+        ),
+        (
+            evaluate.main,
+            "data/split/test/items.npy",
+            "items.npy not found: run `python stages/split.py` first",
+        ),
+        (
+            evaluate.main,
+            "data/model/model.json",
+            "model.json not found: run `python stages/train.py` first",
+        ),
         (evaluate.main, "data/model/model.safetensors", "not found: run `python stages/train.py`"),
-        (evaluate.main, "data/model/validation.csv", "validation.csv not found: run the stage"),
+        (
+            evaluate.main,
+            "data/model/validation.csv",
+            "validation.csv not found: run `python stages/train.py` first",
+        ),
         (train.main, "params.yaml", "params.yaml not found"),
     ],
 )
@@ -40,7 +67,7 @@ def test_a_missing_input(folder, main, missing, message):
     ("main", "changes", "message"),
     [
         (split.main, {"split__strategy": "random"}, "split.strategy = 'random'"),
-        (split.main, {"split__num_candidates": 16}, "leaves only 15 of 17 items|leaves only"),
+        (split.main, {"split__num_candidates": 16}, "num_candidates = 16"),
         (train.main, {"model__variant": "best"}, "model.variant = 'best'"),
         (train.main, {"model__dropout": 1.5}, "model.dropout = 1.5"),
         (train.main, {"train__epoch": 3}, "train.epoch: unknown key .*did you mean epochs"),
@@ -67,7 +94,12 @@ def test_time_needs_time_stamps(folder):
         (train.main, "train/items.npy", lambda x: x + 1, "expected 1 to 17"),
         (train.main, "train/items.npy", lambda x: x[:-1], "offsets.npy does not fit"),
         (train.main, "train/offsets.npy", lambda x: x[::-1], "offsets.npy does not fit"),
-        (train.main, "train/offsets.npy", lambda x: np.delete(x, 9), "28 users"),
+        (
+            train.main,
+            "train/offsets.npy",
+            lambda x: np.delete(x, 9),
+            "holds 30 offsets, expected 31 for 29 users",
+        ),
         (train.main, "valid/target_users.npy", lambda x: x + 1, "expected users from 1 to 29"),
         (train.main, "valid/target_users.npy", lambda x: x[::-1], "ascending"),
         (evaluate.main, "test/candidates.npy", lambda x: x - 1, "candidates.npy: entry"),
@@ -78,6 +110,112 @@ def test_a_corrupt_split(folder, main, name, spoil, message):
     path = folder / "data/split" / name
     np.save(path, np.ascontiguousarray(spoil(np.load(path))))
     refuse(main, folder, message)
+
+
+@pytest.mark.parametrize(
+    ("main", "path", "content", "message"),
+    [
+        (split.main, "interactions/dataset.json", "[]", "holds a list, expected an object"),
+        (split.main, "interactions/dataset.json", {"num_users": "29"}, "num_users = '29'"),
+        (split.main, "interactions/dataset.json", {"num_items": -1}, "num_items = -1"),
+        (split.main, "interactions/dataset.json", {"num_users": 10**12}, "from 1 to 1000000000000"),
+        (split.main, "interactions/dataset.json", {"has_timestamps": None}, "has_timestamps"),
+        (train.main, "split/train/dataset.json", '{"name": "toy"}', "num_users is missing"),
+        (train.main, "split/train/dataset.json", {"name": 3}, "name = 3"),
+        (evaluate.main, "split/test/dataset.json", {"num_items": 1.5}, "num_items = 1.5"),
+        (evaluate.main, "split/test/dataset.json", "", "is not valid JSON"),
+        (evaluate.main, "model/model.json", {"best_epoch": 0}, "best_epoch = 0"),
+        (evaluate.main, "model/model.json", {"config": []}, "config = .*dictionary"),
+        (evaluate.main, "model/model.json", {"num_items": 10**12}, r"shape \(18, 6\), expected"),
+        (evaluate.main, "model/training.csv", "", "training.csv is not valid CSV"),
+        (evaluate.main, "model/training.csv", "epoch,loss\n1,2\n", "lacks the column train_loss"),
+        (evaluate.main, "model/validation.csv", "epoch\n1\n", "lacks the column valid_loss and"),
+    ],
+)
+def test_what_a_stage_passes_on_is_checked_before_work(
+    folder, monkeypatch, main, path, content, message
+):
+    monkeypatch.setattr(evaluate, "rank_targets", pytest.fail)
+    monkeypatch.setattr(train, "launch", pytest.fail)
+    monkeypatch.setattr(train, "fit", pytest.fail)
+    file = folder / "data" / path
+    if isinstance(content, dict):
+        content = json.dumps(json.loads(file.read_text()) | content)
+    file.write_text(content)
+    refuse(main, folder, f"data/{path}.*{message}.*; run `python stages/|{message}")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "source.json not found: run `python stages/download.py` first"),
+        ("{}", "source.json: dataset is missing; run `python stages/download.py` again"),
+        ('{"dataset": "local", "origin": null, "sha256": {}}', "origin = None"),
+        ('{"dataset": "local", "origin": "x", "sha256": []}', r"sha256 = \[\]"),
+        ('{"dataset": "ml-1m", "origin": "x", "sha256": {}}', "data/raw holds ml-1m, but"),
+    ],
+)
+def test_what_download_passes_on_is_checked(here, content, message):
+    toy_data_stages.set_params(here)
+    (here / "data/raw").mkdir(parents=True)
+    if content is not None:
+        (here / "data/raw/source.json").write_text(content)
+    refuse(preprocess.main, here, message)
+
+
+@pytest.mark.parametrize(
+    ("main", "path", "content", "message"),
+    [
+        (split.main, "interactions/user.npy", np.zeros((2, 2), np.int32), "has the shape"),
+        (split.main, "interactions/item.npy", np.zeros(3, np.int64), "holds int64, expected int32"),
+        (split.main, "interactions/timestamp.npy", np.int64(3), r"has the shape \(\)"),
+        (train.main, "split/train/items.npy", np.zeros((2, 2), np.int32), "has the shape"),
+        (train.main, "split/train/offsets.npy", np.zeros(0, np.int64), "0 offsets, expected 31"),
+        (train.main, "split/valid/target_users.npy", np.zeros((5, 1), np.int32), "has the shape"),
+        (train.main, "split/valid/candidates.npy", np.zeros(24, np.int32), "has the shape"),
+        (train.main, "split/valid/candidates.npy", np.zeros((24, 0), np.int32), "no candidate"),
+        (evaluate.main, "split/test/offsets.npy", np.arange(31) + 1, "does not fit"),
+        (
+            evaluate.main,
+            "split/test/candidates.npy",
+            np.zeros((3, 5), np.int32),
+            "for 3 do",
+        ),
+    ],
+)
+def test_arrays_of_other_shapes(folder, main, path, content, message):
+    np.save(folder / "data" / path, content)
+    refuse(main, folder, message)
+
+
+@pytest.mark.parametrize(
+    ("main", "work", "target", "is_folder"),
+    [
+        (split.main, "read_numbered", "data/split/valid", False),
+        (train.main, "SASRec", "data/model", False),
+        (train.main, "SASRec", "metrics/train.json", True),
+        (evaluate.main, "rank_targets", "data/evaluation", False),
+        (evaluate.main, "rank_targets", "metrics/intervals.json", True),
+        (evaluate.main, "rank_targets", "plots/by_rank.csv", True),
+        (evaluate.main, "rank_targets", "plots/training.png", True),
+    ],
+)
+def test_an_output_of_another_kind_is_told_before_work(
+    folder, monkeypatch, main, work, target, is_folder
+):
+    monkeypatch.setattr(sys.modules[main.__module__], work, pytest.fail)
+    path = folder / target
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    path.mkdir() if is_folder else path.write_text("")
+    what = "a folder, expected a file" if is_folder else "a file, expected a folder"
+    refuse(main, folder, f"{target} is {what}: move it away")
+
+
+def test_train_checks_where_evaluate_will_compute(folder, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(train, "fit", pytest.fail)
+    set_params(folder, evaluate__device="cuda")
+    refuse(train.main, folder, "evaluate.device = 'cuda'")
 
 
 def spoil_weights(folder, spoil):
@@ -111,7 +249,7 @@ def test_a_model_of_another_catalogue(folder, num_items):
     train.main()
     shutil.rmtree(folder / "data/split/test")
     (folder / "kept").rename(folder / "data/split/test")
-    refuse(evaluate.main, folder, f"trained on {num_items} items")
+    refuse(evaluate.main, folder, f"data/model is of other data than .* {num_items} items")
 
 
 @pytest.mark.parametrize("stage", ["split", "train", "evaluate"])

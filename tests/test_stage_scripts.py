@@ -6,17 +6,32 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from toy_stages import NUM_USERS, STAGES, refuse, run, set_params, tree
+import torch
+import toy_data_stages
+import yaml
+from toy_stages import NUM_ITEMS, NUM_USERS, PARAMS, STAGES, run, set_params, tree
 
+import download
 import evaluate
+import preprocess
 import split
 import train
+from sasrec import evaluation, fitting, records, validation
+from sasrec.batches import SequenceReader
+from sasrec.checkpoint import load_model
 from sasrec.errors import UserError
+from sasrec.evaluate_params import EvaluateParams
 from sasrec.lock import only_one
+from sasrec.model import ModelConfig, SASRec
+from sasrec.ranking import rank_targets
+from sasrec.sequences import Sequences
+from sasrec.targets import Targets
+from sasrec.temporaries import final_path
 from sasrec.timings import find_timing
 
 
@@ -26,20 +41,21 @@ def test_scripts_print_their_docstring(tmp_path):
     assert split.__doc__ in finished.stdout
 
 
-# The lock
+# One at a time
 
 
-def test_only_one_at_a_time(tmp_path):
-    with only_one(tmp_path / "data" / "model"):
-        with (
-            pytest.raises(UserError, match=r"another process is writing .*data/model"),
-            only_one(tmp_path / "data" / "model"),
-        ):
-            pytest.fail("two at a time")
-        with only_one(tmp_path / "data" / "other"):
-            pass
-    with only_one(tmp_path / "data" / "model"):
-        pass
+@pytest.mark.parametrize("stage", [download, preprocess, split, train, evaluate])
+def test_a_second_run_is_refused(folder, stage):
+    (folder / "mine.csv").write_text("user,item\n1,2\n")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    columns = toy_data_stages.DATA["columns"] | {"timestamp": None, "rating": None}
+    params["data"] = toy_data_stages.DATA | {"columns": columns}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    with stage.OUTPUTS.new():
+        before = sorted(folder.rglob("*"))
+        with pytest.raises(UserError, match=f"another process is writing {stage.OUTPUTS.name}"):
+            stage.main()
+        assert sorted(folder.rglob("*")) == before
 
 
 def test_a_killed_process_releases_the_lock(tmp_path):
@@ -65,12 +81,23 @@ def test_a_killed_process_releases_the_lock(tmp_path):
         pass
 
 
-def test_a_second_training_is_refused(folder):
-    with only_one(folder / "data" / "model"):
-        refuse(train.main, folder, "another process is writing data/model")
-
-
 # The pipeline
+
+
+def test_what_download_writes(here, monkeypatch, capsys):
+    toy_data_stages.set_params(here, name="ml-1m", path="other.csv")
+    told = {"dataset": "toy", "origin": "a shop", "sha256": {"x.csv": "00", "y.csv": "11"}}
+
+    def collect(params, folder):
+        assert (params.name, params.path) == ("ml-1m", "other.csv")
+        (folder / "x.csv").write_text("x")
+        return told
+
+    monkeypatch.setattr(download, "collect", collect)
+    download.main()
+    assert json.loads((here / "data/raw/source.json").read_text()) == told
+    assert sorted(path.name for path in (here / "data/raw").iterdir()) == ["source.json", "x.csv"]
+    assert capsys.readouterr().out == "ml-1m: x.csv, y.csv from a shop, in data/raw/\n"
 
 
 def test_split_writes_what_it_says(pipeline):
@@ -94,6 +121,17 @@ def test_split_writes_what_it_says(pipeline):
     for user, second, last in zip(valid_users, valid_items, test_items, strict=True):
         together[user] += [second, last]
     assert together == histories
+    offsets, known = (
+        np.load(folder / f"data/split/test/{name}.npy") for name in ("offsets", "items")
+    )
+    tested = set(test_users.tolist())
+    for user, history in histories.items():
+        expected = history[:-1] if user in tested else history
+        assert known[offsets[user] : offsets[user + 1]].tolist() == expected
+    for part in ("train", "test"):
+        copy = json.loads((folder / f"data/split/{part}/dataset.json").read_text())
+        assert len(copy.pop("split")) == 16
+        assert copy == json.loads((folder / "data/interactions/dataset.json").read_text())
     for part in ("valid", "test"):
         for user, row in zip(
             valid_users, np.load(folder / f"data/split/{part}/candidates.npy"), strict=True
@@ -158,6 +196,102 @@ def test_train_writes_what_it_says(pipeline):
     assert set(find_timing(folder, metrics)) == {"seconds_per_epoch", "interactions_per_second"}
     assert "training paper on toy: " in printed["train"]
     assert sum(line.startswith("epoch ") for line in printed["train"].splitlines()) == 3
+
+
+def test_what_train_trains(folder, monkeypatch):
+    """Everything that the script passes on, against what its files and parameters say."""
+    set_params(folder, train__seed=5, train__epochs=2, model__num_heads=2, evaluate__seed=77)
+    seen = {}
+
+    def fit_seen(trainer, validate, report):
+        model = trainer.model
+        seen["weights"] = {name: weight.clone() for name, weight in model.state_dict().items()}
+        seen["validation"] = validate()
+        seen["trainer"] = trainer
+        seen["history"] = fitting.fit(trainer, validate, report)
+        return seen["history"]
+
+    monkeypatch.setattr(train, "fit", fit_seen)
+    monkeypatch.setattr(train, "prepare", lambda model, report: seen.update(prepared=model))
+    train.main()
+    trainer, history = seen["trainer"], seen["history"]
+
+    config = ModelConfig.model_validate(PARAMS["model"] | {"dropout": 0.5, "num_heads": 2})
+    model = SASRec(config, NUM_ITEMS, seed=5)
+    assert trainer.model.config == config
+    torch.testing.assert_close(seen["weights"], dict(model.state_dict()), rtol=0, atol=0)
+    expected = PARAMS["train"] | {"seed": 5, "epochs": 2}
+    assert trainer.params.model_dump() == expected
+    assert trainer.device == torch.device("cpu")
+    assert seen["prepared"] is trainer.model
+    sizes = {"num_users": NUM_USERS, "num_items": NUM_ITEMS}
+    sequences = Sequences.load(folder / "data/split/train", **sizes)
+    np.testing.assert_array_equal(trainer.sequences.items, sequences.items)
+    targets = Targets.load(folder / "data/split/valid", **sizes)
+    reader = SequenceReader(sequences, 4, torch.device("cpu"), dense=False)
+    assert seen["validation"] == validation.validate(model, reader, targets)
+
+    loaded = load_model(folder / "data/model", torch.device("cpu"))
+    torch.testing.assert_close(
+        dict(loaded.state_dict()), dict(trainer.model.state_dict()), rtol=0, atol=0
+    )
+    description = json.loads((folder / "data/model/model.json").read_text())
+    assert description["train"] == expected
+    assert description["best_epoch"] == history.best_epoch
+    split_facts = json.loads((folder / "data/split/train/dataset.json").read_text())
+    assert description["data"] == split_facts
+    metrics = json.loads((folder / "metrics/train.json").read_text())
+    assert metrics == records.train_metrics(history, config, "sampled_5")
+    for name, curve in records.curves(history).items():
+        pd.testing.assert_frame_equal(pd.read_csv(folder / f"data/model/{name}.csv"), curve)
+
+
+@pytest.mark.parametrize("filter_seen", [True, False])
+def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
+    """Every number and picture, against a ranking that is put together here."""
+    changes = {"ks": [1, 3], "filter_seen": filter_seen, "bootstrap_samples": 123, "seed": 9}
+    set_params(folder, **{f"evaluate__{key}": value for key, value in changes.items()})
+    drawn = {}
+    for name in ("draw_training", "draw_by_length", "draw_by_rank"):
+        monkeypatch.setattr(evaluate, name, lambda *given, name=name: drawn.update({name: given}))
+    evaluate.main()
+
+    cpu = torch.device("cpu")
+    sizes = {"num_users": NUM_USERS, "num_items": NUM_ITEMS}
+    histories = Sequences.load(folder / "data/split/test", **sizes)
+    targets = Targets.load(folder / "data/split/test", **sizes)
+    model = load_model(folder / "data/model", cpu)
+    reader = SequenceReader(histories, 4, cpu, dense=False)
+    ranks = rank_targets(model, reader, targets, filter_seen=filter_seen, top_k=10)
+    params = EvaluateParams.model_validate({**changes, "device": "cpu"})
+    expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
+    for path, content in (
+        ("metrics/test.json", expected.metrics),
+        ("metrics/intervals.json", expected.intervals),
+    ):
+        assert json.loads((folder / path).read_text()) == json.loads(json.dumps(content))
+    training, curve = (pd.read_csv(f"data/model/{name}.csv") for name in ("training", "validation"))
+    for path, table in (
+        ("data/evaluation/ranks.csv", expected.ranks),
+        ("plots/by_history_length.csv", expected.by_length),
+        ("plots/by_rank.csv", expected.by_rank),
+        ("plots/training.csv", training),
+        ("plots/validation.csv", curve),
+    ):
+        assert (folder / path).read_text() == table.to_csv(index=False)
+    best = json.loads((folder / "data/model/model.json").read_text())["best_epoch"]
+    for name, path, given in (
+        ("draw_training", "training", (training, curve, best)),
+        ("draw_by_length", "by_history_length", (expected.by_length,)),
+        ("draw_by_rank", "by_rank", (expected.by_rank,)),
+    ):
+        *tables, target = drawn[name]
+        assert final_path(target) == Path(f"plots/{path}.png")
+        for found, wanted in zip(tables, given, strict=True):
+            if isinstance(wanted, pd.DataFrame):
+                pd.testing.assert_frame_equal(found, wanted)
+            else:
+                assert found == wanted
 
 
 def test_evaluate_writes_what_it_says(pipeline):

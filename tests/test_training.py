@@ -1,6 +1,7 @@
 """Training: one step against a plain restatement, seeds, learning, and when to stop."""
 
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from toy_training import (
     record_batches,
     trainer_of,
 )
-from toys import toy_sequences
+from toys import DESCRIPTION, toy_sequences
 
 from sasrec import training
 from sasrec.batches import SequenceReader
@@ -92,11 +93,49 @@ def losses_of_two_epochs(**params):
     return [trainer.run_epoch(epoch).loss for epoch in (1, 2)]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 100])
-def test_how_many_batches_are_prepared_at_once_changes_nothing(at_once, monkeypatch):
+@pytest.mark.parametrize(("at_once", "numbers"), [(1, 1 << 22), (2, 1 << 22), (100, 1), (100, 60)])
+def test_how_many_batches_are_prepared_at_once_changes_nothing(at_once, numbers, monkeypatch):
     expected = losses_of_two_epochs()
     monkeypatch.setattr(training, "PREPARED_AT_ONCE", at_once)
+    monkeypatch.setattr(training, "PREPARED_NUMBERS", numbers)
     assert losses_of_two_epochs() == expected
+
+
+def test_batches_are_prepared_by_what_they_hold(monkeypatch):
+    trainer = trainer_of(num_negatives=4)
+    batches = [np.array(users) for users in ([2], [3, 7], [4], [5], [2, 3])]
+    # 1, 7, 5, 3 and 3 positions of 5 + 4 numbers each.
+    for at_once, numbers, expected in (
+        (32, 1 << 22, [5]),
+        (2, 1 << 22, [2, 2, 1]),
+        (32, 9 * 8, [2, 2, 1]),
+        (32, 9 * 8 - 1, [1, 1, 1, 2]),
+        (32, 9 * 6 - 1, [1] * 5),
+        (32, 1, [1] * 5),
+    ):
+        monkeypatch.setattr(training, "PREPARED_AT_ONCE", at_once)
+        monkeypatch.setattr(training, "PREPARED_NUMBERS", numbers)
+        together = list(trainer._prepared_together(batches))
+        assert [len(part) for part in together] == expected, numbers
+        assert [users.tolist() for part in together for users in part] == [
+            users.tolist() for users in batches
+        ]
+
+
+def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
+    monkeypatch.setattr(training, "PREPARED_NUMBERS", 1)
+    trainer, alive = trainer_of(batch_size=1), []
+    prepare = trainer._prepare
+
+    def watched(users, generator):
+        assert not any(reference() for reference in alive), "a step is still held"
+        step = prepare(users, generator)
+        alive.append(weakref.ref(step.negatives))
+        return step
+
+    monkeypatch.setattr(trainer, "_prepare", watched)
+    trainer.run_epoch(1)
+    assert len(alive) == 5
 
 
 def test_negatives_prepared_for_each_batch_are_those_of_all_users_at_once(monkeypatch):
@@ -125,7 +164,7 @@ def trained_bytes(folder, seed, dropout=0.5):
     trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, config=config)
     fit(trainer, lambda: validate(trainer.model, trainer.reader, targets), lambda line: None)
     folder.mkdir()
-    save_model(folder, trainer.model, {"note": "kept"})
+    save_model(folder, trainer.model, DESCRIPTION)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -238,16 +277,40 @@ def test_nan_weights_are_a_sentence():
         trainer.run_epoch(7)
 
 
-def test_a_user_of_every_item_is_refused():
-    with pytest.raises(UserError, match="user 1 interacted with all 3 items"):
-        trainer_of(toy_sequences([[3, 1, 2]]), num_items=3)
+def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
+    histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
+    trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1)
+    assert trainer.users.tolist() == [1, 6]
+    assert trainer.left_out == {
+        "with fewer than two items in training, none of which has a next one": 2,
+        "with all 3 items in training, so that no negative is left": 2,
+    }
+    batches, _ = record_batches(trainer, monkeypatch)
+    assert trainer.run_epoch(1).interactions == 1 + 2
+    assert sorted(batch.users.item() for batch in batches) == [1, 6]
+
+
+def test_nobody_is_left_out_where_all_can_be_learnt_from():
+    assert trainer_of(toy_sequences([[1, 2], [2, 3]]), num_items=3).left_out == {}
+
+
+def test_nobody_to_learn_from_is_a_sentence():
+    with pytest.raises(UserError) as caught:
+        trainer_of(toy_sequences([[3, 1, 2], [2], [1]]), num_items=3)
+    assert str(caught.value) == (
+        "no user is left to train on (users 2 with fewer than two items in training, none of which "
+        "has a next one; 1 with all 3 items in training, so that no negative is left): bring users "
+        "with more items, or more items than one user has"
+    )
+    with pytest.raises(UserError, match=r"\(users 1 with fewer than two"):  # the only item there is
+        trainer_of(toy_sequences([[1]]), num_items=1)
 
 
 def test_a_saved_model_ranks_as_before(tmp_path):
     sequences, targets = circle(count=23)
     trainer = trainer_of(sequences, num_items=11)
     trainer.run_epoch(1)
-    save_model(tmp_path, trainer.model, {})
+    save_model(tmp_path, trainer.model, DESCRIPTION)
     reader = SequenceReader(sequences, 5, CPU, dense=False)
     before = rank_targets(trainer.model, reader, targets)
     after = rank_targets(load_model(tmp_path, CPU), reader, targets)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import toy_sequences
 
+from sasrec import negatives
 from sasrec.candidates import draw_candidates
 from sasrec.errors import UserError
-from sasrec.negatives import NegativeSampler, check_unseen_exist
+from sasrec.negatives import NegativeSampler, users_without_negatives
 from sasrec.targets import Targets
 from sasrec.unseen import unseen_items
 
@@ -179,16 +180,23 @@ def test_negatives_follow_their_seed_alone():
 @pytest.mark.parametrize("missing", [1, 6, NUM_ITEMS])
 def test_a_user_who_knows_all_but_one_item_gets_that_one(missing):
     history = others([missing]) * 2
-    check_unseen_exist(toy_sequences([[3], history]), NUM_ITEMS)
+    assert not len(users_without_negatives(toy_sequences([[3], history]), NUM_ITEMS))
     found = draw(sampler_of([3], history), torch.full((40,), 2))
     assert set(found.tolist()) == {missing}
 
 
-def test_a_user_who_knows_every_item_is_refused():
+def test_users_who_know_every_item():
     everything = list(range(1, NUM_ITEMS + 1))
-    with pytest.raises(UserError, match="user 2 interacted with all 11 items in training"):
-        check_unseen_exist(toy_sequences([[3], everything]), NUM_ITEMS)
+    histories = [[3], everything, [3] * 50, [], everything[::-1] * 2, everything[1:] * 3]
+    assert users_without_negatives(toy_sequences(histories), NUM_ITEMS).tolist() == [2, 5]
+    assert users_without_negatives(toy_sequences(histories), NUM_ITEMS + 1).tolist() == []
 
 
-def test_many_repeats_are_not_every_item():
-    check_unseen_exist(toy_sequences([[3] * 50]), NUM_ITEMS)
+@pytest.mark.parametrize("at_once", [1, 6, 7, 50, 1 << 20])
+def test_drawing_in_several_goes_changes_nothing(at_once, monkeypatch):
+    sampler, rows = sampler_of([1, 2], [5]), torch.tensor([1, 2, 2, 1, 0])[:, None].expand(-1, 3)
+    expected = draw(sampler, rows)
+    monkeypatch.setattr(negatives, "DRAWN_AT_ONCE", at_once)
+    found = draw(sampler, rows)
+    assert torch.equal(found, expected)
+    assert found.is_contiguous()

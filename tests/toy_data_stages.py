@@ -11,29 +11,34 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from toy_sources import T
 
 from sasrec.errors import UserError
 
 STAGES = Path(__file__).parents[1] / "stages"
-CSV = """user,item,rating,timestamp
-ben,tea,4,200
-ann,"bread, rye",5,100
-ben,"bread, rye",5,300
-ann,tea,2,300
-ann,tea,3,300
-ann,tea,3,400
-cleo,milk,3,400
+CSV = f"""user,item,rating,timestamp
+ben,tea,4,{T + 200}
+ann,"bread, rye",5,{T + 100}
+ben,"bread, rye",5,{T + 300}
+ann,tea,2,{T + 300}
+ann,tea,3,{T + 300}
+ann,tea,3,{T + 400}
+cleo,milk,3,{T + 400}
 """
 DATA: dict[str, Any] = {
     "name": "local",
     "path": "mine.csv",
-    "columns": {"user": "user", "item": "item", "timestamp": "timestamp", "rating": "rating"},
+    "columns": {
+        "user": "user", "item": "item", "timestamp": "timestamp", "rating": "rating",
+        "order": None,
+    },
     "time_unit": "s",
+    "quoted": True,
     "min_rating": None,
     "min_interactions": 2,
     "filter": "once",
     "synthetic": {"num_users": 53, "num_items": 101, "num_interactions": 1009, "seed": 1},
-}
+}  # fmt: skip
 
 
 def set_params(folder: Path, **changes: Any) -> None:
@@ -82,7 +87,7 @@ def refuse(folder: Path, main: Callable[[], None]) -> str:
 
 def assert_nothing_written(folder: Path, stage: str) -> None:
     output = {"download": "raw", "preprocess": "interactions"}[stage]
-    assert not list(folder.glob(f"data/*{output}*"))
+    assert {path.suffix for path in folder.glob(f"data/*{output}*")} <= {".lock"}
     assert not (folder / "metrics").exists()
 
 

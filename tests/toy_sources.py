@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from sasrec.data_params import Columns
-from sasrec.parsing import LocalLayout, Source, read_local
+from sasrec.own_file import LocalLayout, read_local
+from sasrec.source import Source
 
-ALL = Columns(user="user", item="item", timestamp="timestamp", rating="rating")
+T = 1_000_000_000  # seconds since 1970: 2001-09-09
+ALL = Columns(user="user", item="item", timestamp="timestamp", rating="rating", order=None)
 
 
 def local(folder: Path, content: str | bytes, columns: Columns = ALL, unit: str = "s",
-          suffix: str = ".csv") -> Source:  # fmt: skip
+          suffix: str = ".csv", quoted: bool = True) -> Source:  # fmt: skip
     data = content.encode() if isinstance(content, str) else content
     (folder / f"interactions{suffix}").write_bytes(data)
-    return read_local(folder, LocalLayout("mine.csv", columns, unit))
+    return read_local(folder, LocalLayout("mine.csv", columns, unit, quoted))
 
 
 def rows(source: Source) -> list[tuple[str, str, float | None, int]]:

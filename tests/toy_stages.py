@@ -11,6 +11,7 @@ import pytest
 import yaml
 from toys import TRAIN_PARAMS
 
+from sasrec.catalogue import Details, write_catalogue
 from sasrec.errors import UserError
 
 STAGES = Path(__file__).parents[1] / "stages"
@@ -65,9 +66,15 @@ def write_interactions(folder):
         "num_users": NUM_USERS,
         "num_items": NUM_ITEMS,
         "num_interactions": int(lengths.sum()),
+        "has_ratings": False,
         "has_timestamps": True,
+        "time_unit": "s",
+        "fingerprint": "0123456789abcdef",
     }
     (folder / "dataset.json").write_text(json.dumps(dataset))
+    write_catalogue(folder / "users.csv", [f"u{n}" for n in range(1, NUM_USERS + 1)], Details())
+    titles = {f"i{n}": (f"Title {n}",) for n in range(1, NUM_ITEMS + 1)}
+    write_catalogue(folder / "items.csv", list(titles), Details(("title",), titles))
 
 
 def set_params(folder, **changes):

@@ -15,6 +15,23 @@ from sasrec.training import TrainParams
 NUM_ITEMS = 23
 MAX_LENGTH = 11
 
+# What model.json tells beside what rebuilds a model.
+DESCRIPTION = {
+    "best_epoch": 7,
+    "data": {
+        "name": "toy",
+        "num_users": 5,
+        "num_items": NUM_ITEMS,
+        "num_interactions": 19,
+        "has_ratings": False,
+        "has_timestamps": True,
+        "time_unit": "s",
+        "fingerprint": "0123456789abcdef",
+        "split": "fedcba9876543210",
+    },
+    "filter_seen": True,
+}
+
 # Sequences, and ways to lay them out: end to end (None), or a row each of this width.
 ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
 LAYOUTS: dict[str, int | None] = {"end to end": None, "a row each": 7, "wide": MAX_LENGTH}

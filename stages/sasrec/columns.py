@@ -1,49 +1,17 @@
-"""From a table's columns to arrays: ids, ratings, times; every value is checked."""
+"""From a table's columns to arrays: ratings, order numbers; and what a wrong value is told."""
 
-from datetime import UTC, datetime
+import datetime
+from decimal import Decimal
 from typing import NoReturn
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sasrec.tables import Table
 
-PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())  # seconds since 1970
-DATE = r"^\d{4}-\d"
-
-
-def ids(table: Table, name: str) -> tuple[np.ndarray, list[str]]:
-    """The column's values as codes: int32 `[N]`, and the raw id (text) of each code.
-
-    Codes count from 0 in order of appearance. Text is kept as it is, leading zeros too.
-
-    Raises:
-        UserError: a value is missing, or is neither text nor a whole number.
-    """
-    column = _present(table, name)
-    if pa.types.is_floating(column.type):  # whole numbers that pandas wrote as floats
-        column = _cast(table, name, column, pa.int64(), "a whole number or text")
-    if not (pa.types.is_integer(column.type) or _is_text(column.type)):
-        table.fail(0, f"{name} has type {column.type}, expected text or whole numbers")
-    encoded = column.dictionary_encode().combine_chunks()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    labels = encoded.dictionary.cast(pa.string()).to_pylist()
-    for code, label in enumerate(labels):
-        wrong = _what_is_wrong(label)
-        if wrong:
-            table.fail(int(np.argmax(codes == code)), f"{name} {wrong}")
-    return codes, labels
-
-
-def _what_is_wrong(label: str) -> str | None:
-    if not label.strip():
-        return "is missing"
-    if "\n" in label or "\r" in label:
-        return "holds a line break (a quote that is never closed?)"
-    return None
+# At most six digits of a number that has more.
+ROUNDED = r"^\s*[+-]?\d([.,]\d{0,5})?[eE]\+?0*([6-9]|[1-9]\d)\s*$"
 
 
 def ratings(table: Table, name: str) -> np.ndarray:
@@ -52,98 +20,76 @@ def ratings(table: Table, name: str) -> np.ndarray:
     Raises:
         UserError: a value is missing or is not a finite number.
     """
-    column = _present(table, name)
     expected = "a finite number"
-    values = _cast(table, name, column, pa.float64(), expected).to_numpy()
+    column = numbers_or_text(table, name, expected)
+    values = cast(table, name, column, pa.float64(), expected).to_numpy()
     with np.errstate(over="ignore"):  # what is too large becomes infinite and is refused
         values = values.astype(np.float32)
-    _refuse(table, name, column, ~np.isfinite(values), expected)
+    refuse(table, name, column, ~np.isfinite(values), expected)
     return values
 
 
-def times(table: Table, name: str, unit: str) -> np.ndarray:
-    """The column as seconds since 1970 in UTC, int64 `[N]`; fractions are cut off.
-
-    Numbers count in `unit` (s, ms, us or ns); text may be ISO 8601 dates instead, which are
-    UTC unless they state an offset; Parquet's own dates and times are taken as they are.
+def order_numbers(table: Table, name: str) -> np.ndarray:
+    """The column as int64 or float64 `[N]`, numbers that keep their order.
 
     Raises:
-        UserError: a value is missing, is neither, or lies before 1970 or after 2099.
+        UserError: a value is missing, is not a number, or has more digits than can be kept.
     """
-    column = _present(table, name)
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        unit = "us"
-        values = column.cast(pa.timestamp(unit), safe=False).cast(pa.int64()).to_numpy()
-    elif _is_text(column.type) and pc.match_substring_regex(column[0], DATE).as_py():
-        unit = "us"
-        values = _dates(table, name, column)
-    else:
-        values = _time_numbers(table, name, column, unit)
-    seconds = np.floor_divide(values, PER_SECOND[unit])
-    outside = (seconds < 0) | (seconds >= LATEST)
-    if outside.any():
-        row = int(np.argmax(outside))
-        hint = _unit_hint(int(values[row]), unit)
-        _wrong(table, name, column, row, f"a time from 1970 to 2099{hint}")
-    return seconds
-
-
-def _time_numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> np.ndarray:
-    """Numbers of any type as int64, in the same unit."""
+    expected = "a number that orders rows"
+    column = numbers_or_text(table, name, expected)
+    refuse_rounded(table, name, column)
     try:
-        return column.cast(pa.int64()).to_numpy()
-    except pa.ArrowException:
-        expected = f"a time as a number (data.time_unit: {unit}) or as an ISO 8601 date"
-        values = _cast(table, name, column, pa.float64(), expected).to_numpy()
-        _refuse(table, name, column, ~(np.abs(values) < 2**62), expected)
-        return np.floor(values).astype(np.int64)
+        return trimmed(column).cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:
+        values = cast(table, name, column, pa.float64(), expected).to_numpy()
+        # Above 2**53 neighbours would become equal.
+        refuse(table, name, column, ~(np.abs(values) <= 2**53), f"{expected}, up to 2**53")
+        return values
 
 
-def _dates(table: Table, name: str, column: pa.ChunkedArray) -> np.ndarray:
-    """ISO 8601 text as int64 microseconds since 1970."""
-    for kind in (pa.timestamp("us"), pa.timestamp("us", tz="UTC")):
-        try:
-            return column.cast(kind).cast(pa.int64()).to_numpy()
-        except pa.ArrowException:
-            continue  # some values state an offset and others do not, or one is wrong
-    text = column.to_pandas()
-    dates = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
-    wrong = dates.isna() | ~text.str.match(DATE)  # pandas would take "now" for a date
-    _refuse(table, name, column, wrong.to_numpy(), "an ISO 8601 date such as 2024-03-01T08:00:00Z")
-    return dates.astype("datetime64[us, UTC]").astype(np.int64).to_numpy()
-
-
-def _unit_hint(value: int, unit: str) -> str:
-    """Which finer unit would make sense of a time that is too large."""
-    for finer, per_second in PER_SECOND.items():
-        if per_second > PER_SECOND[unit] and 0 < value // per_second < LATEST:
-            day = datetime.fromtimestamp(value // per_second, tz=UTC).date()
-            return f"; with data.time_unit: {finer} it would be {day}"
-    return ""
-
-
-def _present(table: Table, name: str) -> pa.ChunkedArray:
-    """The column, after a check that no value is null; text is stripped of dictionaries."""
+def present(table: Table, name: str) -> pa.ChunkedArray:
+    """The column, after a check that no value is null."""
     column = table.columns[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     if column.null_count:
-        table.fail(pc.index(column.is_null(), True).as_py(), f"{name} is missing")
+        table.fail(pc.index(column.is_null(), True).as_py(), f"{name!r} is missing")
     return column
 
 
-def _cast(
+def numbers_or_text(table: Table, name: str, expected: str) -> pa.ChunkedArray:
+    """The column, after a check that its type is a number's or text."""
+    column = present(table, name)
+    if not (is_number(column.type) or is_text(column.type)):
+        refuse_type(table, name, expected)
+    return column
+
+
+def refuse_rounded(table: Table, name: str, column: pa.ChunkedArray) -> None:
+    """Refuse text such as 1.37E+09, as spreadsheets show long numbers."""
+    if is_text(column.type):
+        rounded = pc.match_substring_regex(column, ROUNDED).to_numpy()
+        refuse(table, name, column, rounded, "all digits: some were lost, export it as text")
+
+
+def refuse_type(table: Table, name: str, expected: str) -> NoReturn:
+    """Refuse a column whose type is none that makes sense."""
+    kind = table.columns[name].type
+    table.fail(0, f"{name!r} has type {kind}, expected {expected}")
+
+
+def cast(
     table: Table, name: str, column: pa.ChunkedArray, kind: pa.DataType, expected: str
 ) -> pa.ChunkedArray:
     """Convert a column; on failure name the first value that does not convert."""
-    if _is_text(column.type):
-        column = pc.utf8_trim_whitespace(column)
+    column = trimmed(column)
     try:
         return column.cast(kind)
-    except pa.ArrowNotImplementedError:
-        table.fail(0, f"{name} has type {column.type}, expected {expected}")
     except pa.ArrowInvalid:
-        _wrong(table, name, column, _first_failure(column, kind), expected)
+        wrong(table, name, _first_failure(column, kind), expected)
+
+
+def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text without spaces around it; other columns as they are."""
+    return pc.utf8_trim_whitespace(column) if is_text(column.type) else column
 
 
 def _first_failure(column: pa.ChunkedArray, kind: pa.DataType) -> int:
@@ -159,20 +105,44 @@ def _first_failure(column: pa.ChunkedArray, kind: pa.DataType) -> int:
     return first
 
 
-def _refuse(
-    table: Table, name: str, column: pa.ChunkedArray, wrong: np.ndarray, expected: str
+def refuse(
+    table: Table, name: str, column: pa.ChunkedArray, wrong_rows: np.ndarray, expected: str
 ) -> None:
-    if wrong.any():
-        _wrong(table, name, column, int(np.argmax(wrong)), expected)
+    """Name the first of the wrong rows, if there is one."""
+    if wrong_rows.any():
+        wrong(table, name, int(np.argmax(wrong_rows)), expected)
 
 
-def _wrong(table: Table, name: str, column: pa.ChunkedArray, row: int, expected: str) -> NoReturn:
-    value = column[row].as_py()
-    if isinstance(value, str) and not value.strip():
-        table.fail(row, f"{name} is missing")
-    shown = repr(value[:40]) if isinstance(value, str) else str(value)
-    table.fail(row, f"{name} is {shown}, expected {expected}")
+def wrong(table: Table, name: str, row: int, expected: str) -> NoReturn:
+    """Refuse one value."""
+    value = table.columns[name][row]
+    if is_text(value.type) and not value.as_py().strip():
+        table.fail(row, f"{name!r} is missing")
+    table.fail(row, f"{name!r} is {shown(value)}, expected {expected}")
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def shown(value: pa.Scalar) -> str:
+    """A value for a message; dates that Python cannot hold too."""
+    kind = value.type
+    if pa.types.is_timestamp(kind):
+        return str(np.datetime64(value.value, kind.unit))
+    if pa.types.is_date32(kind):
+        return str(np.datetime64(value.value, "D"))
+    if pa.types.is_date64(kind):
+        return str(np.datetime64(value.value, "ms"))
+    plain = value.as_py()
+    if isinstance(plain, str):
+        return repr(plain[:40])
+    if isinstance(plain, (int, float, Decimal, datetime.date)):
+        return str(plain)[:60]
+    return f"a value of type {kind}"
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values are text."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values are numbers; true and false are none."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)

@@ -1,57 +1,125 @@
-"""Compiling the kernels for a model before it is used, always in the same way.
+"""Having a model's kernels ready before it is used, always compiled in the same way.
 
-Code that a process has just compiled rounds a little differently from the same code loaded from
-files: the compiler may join functions otherwise. So that the same seed gives the same bytes, a
+Code that a process has just compiled rounds a little differently from the same code loaded as
+bytes: the compiler may join functions otherwise. So that the same seed gives the same bytes, a
 process of its own compiles everything, from nothing and in one order (kernel_warmup.py), and all
-others load what it left.
+others load what it left. It hands that over through a pipe, so that a cache which cannot be used
+costs time and nothing else.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
-from sasrec import kernels
+from sasrec.block_check import check_blocks
+from sasrec.compiled_code import compiler, take_over
+from sasrec.model import SASRec
+from sasrec.private_file import CacheError, PrivateFile
 
-SCRIPT = Path(__file__).with_name("kernel_warmup.py")
+WARMUP = "sasrec.kernel_warmup"  # the module that the other process runs
+PACKAGE = Path(__file__).parent
+# What decides which kernels are compiled, for which types, and in which order.
+SOURCES = (
+    *("*kernels.py", "compiled_code.py", "kernel_warmup.py", "block_check.py"),
+    *("fused_block.py", "embedding.py", "layer_norm.py", "losses.py", "deferred_adam.py"),
+)
 
 
-def compile_for(
-    device: torch.device, size: int, num_heads: int, report: Callable[[str], None] = print
-) -> None:
-    """Have the kernels for this hidden size and number of heads ready to be loaded.
+class CompilingError(Exception):
+    """The other process did not end well, as the message says."""
 
-    Call it before a model of that size computes; it does nothing on a GPU.
+
+def prepare(model: SASRec, report: Callable[[str], None] = print) -> None:
+    """Have the kernels of a model loaded and every shortcut checked: before it trains or ranks.
 
     Args:
-        report: told if it will take a while.
+        model: on its device. On a GPU there are no kernels, but shortcuts.
+        report: told if it will take a while, and what stands in the way of keeping the kernels.
+
+    Raises:
+        UserError: a shortcut differs from the formula.
     """
-    if device.type != "cpu":
-        return
-    folder = kernels.folder_for(size, num_heads)
-    if not folder.exists():
-        report("compiling loops for this model: about 40 s, once on this machine")
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.exists():
-                _compile(folder, size, num_heads)
-    kernels.keep_in(folder)
+    if model.item_embedding.weight.device.type == "cpu":
+        size, num_heads = model.config.hidden_size, model.config.num_heads
+        try:
+            take_over(_kept_code(size, num_heads, report))
+        except CompilingError as error:
+            report(f"compiling loops failed ({error}): each is compiled when it is first needed")
+    check_blocks(model)
 
 
-def _compile(folder: Path, size: int, num_heads: int) -> None:
-    with tempfile.TemporaryDirectory(prefix=folder.name, dir=folder.parent) as temporary:
-        compiled = Path(temporary) / "compiled"
-        subprocess.run(
-            [sys.executable, SCRIPT, compiled, str(size), str(num_heads)],
-            check=True,
-            env=os.environ
-            | {
-                "PYTHONPATH": str(SCRIPT.parents[1]),
-                "OMP_NUM_THREADS": str(min(2, torch.get_num_threads())),
-            },
-        )
-        compiled.rename(folder)
+def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> bytes:
+    """The kernels for this size: kept, or compiled now and kept if that can be."""
+    file = PrivateFile("loops", key(size, num_heads))
+    with ExitStack() as until_written:
+        try:
+            if code := file.read():
+                return code
+            report("compiling loops for this model: about 40 s, once on this machine")
+            until_written.enter_context(file.lock())
+            if code := file.read():  # another process was compiling
+                return code
+        except CacheError as error:
+            report(_not_kept(error))
+            return _compile(size, num_heads)
+        code = _compile(size, num_heads)
+        try:
+            file.write(code)
+        except CacheError as error:
+            report(_not_kept(error))
+        return code
+
+
+def _not_kept(reason: CacheError) -> str:
+    return (
+        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 40 s: "
+        "let XDG_CACHE_HOME name a folder that only you can write to"
+    )
+
+
+def key(*settings: object) -> str:
+    """All that compiled kernels depend on, with the settings that they are compiled for."""
+    sources = hashlib.sha256()
+    for path in sorted(path for name in SOURCES for path in PACKAGE.glob(name)):
+        sources.update(path.read_bytes())
+    threads = "many" if torch.get_num_threads() > 1 else "one"
+    return "\n".join([sources.hexdigest(), *map(str, settings), threads, compiler()])
+
+
+def _compile(size: int, num_heads: int) -> bytes:
+    """What the other process compiled. It ends when this one does, killed or not.
+
+    Raises:
+        CompilingError: it could not be started, or failed.
+    """
+    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    threads = str(min(2, torch.get_num_threads()))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": threads}
+    ours, alive = os.pipe()  # what it waits on to see that we have gone
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", WARMUP, str(size), str(num_heads)],
+            env=environment,
+            stdin=ours,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                code, errors = process.communicate()
+            finally:
+                process.kill()
+    except OSError as error:
+        raise CompilingError(error.strerror or error) from None
+    finally:
+        os.close(ours)
+        os.close(alive)
+    if process.returncode:
+        lines = errors.decode(errors="replace").splitlines() or [f"exit {process.returncode}"]
+        raise CompilingError(lines[-1])
+    return code

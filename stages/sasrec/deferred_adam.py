@@ -16,6 +16,11 @@ so it is moved when it is next read. With e(s) at its weighted mean the sum need
 each pair (a, b), and they are differences of what two tables have at a and b. That mean is exact
 but for terms of the order (epsilon / sqrt(v))^2. Gradients as small as epsilon = 1e-8, which
 hardly move a weight, move it by a hundredth less or more (in the first steps by up to a fifth).
+
+All of it holds only if a row that a step does not name has no gradient in that step, so that is
+checked, whoever adds gradients and however: over the whole table after the first step and
+whenever all rows catch up, and, since a row named later would take in what was left in it before,
+in the rows that a step names before it begins.
 """
 
 import math
@@ -25,20 +30,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sasrec.errors import UserError
 from sasrec.kernels import even_parts, run_parts, specialised
 
 ROW_COST = 60  # nanoseconds, roughly
 
 
 class DeferredAdam:
-    """Adam over the rows [N, D] of one embedding; its gradient must be zero where it is not read.
+    """Adam over the rows [N, D] of one embedding, of which a step reads few.
 
     A step is `read`, then the forward and backward passes, then `step`. Rows that were not read
-    are behind until they are, or until `catch_up`.
+    are behind until they are, or until `catch_up`; they must get no gradient.
 
     Args:
         weight: the embedding; it gets a gradient of zeros, which has to stay where it is.
         betas: the decays of mean and square, the former below the latter.
+        name: of the embedding, for messages.
+
+    Raises (`read`, `step` and `catch_up`):
+        UserError: a row has a gradient of a step that did not read it, or the gradient was
+            replaced.
     """
 
     def __init__(
@@ -48,11 +59,13 @@ class DeferredAdam:
         learning_rate: float,
         betas: tuple[float, float],
         epsilon: float = 1e-8,
+        name: str = "an embedding",
     ) -> None:
         beta1, beta2 = betas
         assert 0 < beta1 < beta2 < 1, betas
-        weight.grad = torch.zeros_like(weight)
+        self._gradient = weight.grad = torch.zeros_like(weight)
         self.weight = weight
+        self.name = name
         self.learning_rate = learning_rate
         self.betas = betas
         self.epsilon = epsilon
@@ -81,23 +94,28 @@ class DeferredAdam:
         found = np.empty(len(ids), np.int64)
         count = self._kernels.distinct(ids.numpy(), self._met_in, self.steps + 1, found)
         self._read = found[:count]
+        self._refuse_gradients(self._read)
         self._move(self._read)
 
     def step(self) -> None:
         """Adam's step for the rows that were read, by their gradients, which become zero."""
         assert self._read is not None, "step without read"
+        self._refuse_others_in_place()
         ids, self._read = self._read, None
         self.steps += 1
         run_parts(
             self._kernels.step,
             *(ids, self._step_of, self.steps, self.learning_rate, *self.betas, self.epsilon),
-            *(*self._arrays, self.weight.grad.numpy()),
+            *(*self._arrays, self._gradient.numpy()),
             edges=even_parts(len(ids), ROW_COST),
         )
+        if self.steps == 1:
+            self._refuse_gradients()
 
     def catch_up(self) -> None:
         """Bring all rows up to date, to be read by others."""
-        self._move(np.arange(len(self._step_of)))
+        self._refuse_gradients()
+        self._move(np.flatnonzero(self._met_in))  # the others have no moments: they stay
 
     def _move(self, ids: np.ndarray) -> None:
         """Move rows from the steps that they are at to the present one."""
@@ -107,6 +125,31 @@ class DeferredAdam:
             *(self.learning_rate, self.epsilon, *self._arrays),
             edges=even_parts(len(ids), ROW_COST),
         )
+
+    def _refuse_others_in_place(self) -> None:
+        """Raise UserError if the weights or the gradient are no longer those that we hold."""
+        there = self.weight.data_ptr() == self._arrays[0].ctypes.data
+        if not there or self.weight.grad is not self._gradient:
+            raise UserError(
+                f"the {'gradients' if there else 'weights'} of {self.name} were put elsewhere, "
+                "where the optimizer does not see them: change them in place, as zero_() does"
+            )
+
+    def _refuse_gradients(self, ids: np.ndarray | None = None) -> None:
+        """Raise UserError if a row has a gradient between steps: any row, or one of `ids`."""
+        gradients = self._gradient.numpy()
+        if ids is None:
+            low, high = self._gradient.aminmax()
+            clear = low == 0 == high  # not so of NaN
+        else:
+            clear = not gradients.take(ids, 0).any()
+        if not clear:
+            row = np.flatnonzero(gradients.any(1))[0]
+            raise UserError(
+                f"row {row} of {self.name} got a gradient in a step that did not say that it reads "
+                "it, and rows wait for the steps that do: let Step.items in training.py name every "
+                "item that the loss reads, or set DEFERRED_FROM there to math.inf"
+            )
 
 
 def _endless_sums(ratio: float, factor: Callable[[int], float], settled: int) -> list[float]:

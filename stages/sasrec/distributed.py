@@ -1,4 +1,4 @@
-"""Several processes that train one model, started by PyTorch's own launcher (torchrun).
+"""Several processes that train one model: started by `launch`, or by torchrun on many machines.
 
 Each process takes its share of every batch's users; the gradients of all are added before a step.
 A process divides its losses by the positions of the whole batch, so the sum is the gradient that
@@ -6,8 +6,6 @@ one process would have had.
 """
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +14,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed
 
-from sasrec.errors import UserError
+from sasrec.processes import run_processes
+
+HOST = "127.0.0.1"
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class World:
 
 
 def is_launched() -> bool:
-    """True in a process that torchrun started."""
+    """True in a process that torchrun, or `launch`, started."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
@@ -58,31 +58,33 @@ def launch(processes: int) -> None:
     """Run this very script in `processes` processes of this machine, and wait for them.
 
     Raises:
-        UserError: they failed; what they printed says why.
+        UserError: one of them failed, and why; then all have ended.
     """
+    # They find each other by a store that this process holds, on a port that is free.
+    store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
     threads = max(1, (os.cpu_count() or 1) // processes)
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *(f"--nproc-per-node={processes}", *sys.argv),
-        ],
-        env={"OMP_NUM_THREADS": str(threads)} | os.environ,
-        check=False,
+    shared = {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
+        "MASTER_ADDR": HOST,
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the first process joins the store as the others
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+    }
+    run_processes(
+        [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
     )
-    if result.returncode:
-        raise UserError(f"training in {processes} processes failed, see above")
 
 
 @contextmanager
 def world(device: torch.device) -> Iterator[World]:
-    """The processes that torchrun started, connected (nccl on CUDA, else gloo); alone without."""
+    """The processes that were launched, connected (nccl on CUDA, else gloo); alone without."""
     if not is_launched():
         yield World()
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield World(distributed.get_rank(), distributed.get_world_size())
-    finally:
-        distributed.destroy_process_group()
+    yield World(distributed.get_rank(), distributed.get_world_size())
+    # Only where all went well: to leave after a failure would make the others fail for it.
+    distributed.destroy_process_group()

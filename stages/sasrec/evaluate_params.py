@@ -12,7 +12,7 @@ class EvaluateParams(Section):
 
     ks: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     filter_seen: bool
-    bootstrap_samples: int = Field(ge=100)
+    bootstrap_samples: int = Field(ge=100, le=1_000_000)
     seed: int = Field(ge=0)
     device: Literal["auto", "cpu", "cuda", "mps"]
 

@@ -29,7 +29,7 @@ class Evaluation:
         metrics: by protocol, the number of `users` ranked and the mean of each metric; `full`
             also has coverage@10 (the share of the catalogue that stands in some user's top 10)
             and popularity@10 (how often an item of a top 10 was interacted with, on average, in
-            the histories).
+            the histories), and target_in_history (the share of targets taken again).
         intervals: by protocol and metric, the 95% bootstrap interval.
         ranks: user, item, history_length, and the rank by each protocol; a row a user. The
             sampled rank of a user without candidates is NaN, an empty field in CSV.
@@ -55,6 +55,7 @@ def evaluate(
         name: {"users": len(values), **summarise(values, ks)} for name, values in protocols.items()
     }
     metrics["full"] |= _top_lists(ranks.top, histories, num_items)
+    metrics["full"]["target_in_history"] = targets.share_in_history(histories)
     intervals = {
         name: bootstrap_intervals(
             values,

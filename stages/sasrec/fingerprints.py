@@ -27,3 +27,27 @@ def fingerprint(*parts: np.ndarray | Sequence[str] | str | None) -> str:
             state.update(json.dumps(part).encode())
         state.update(b"\n")
     return state.hexdigest()[:LENGTH]
+
+
+def of_interactions(
+    name: str, user_ids: Sequence[str], item_ids: Sequence[str], *columns: np.ndarray
+) -> str:
+    """Of a dataset as preprocess numbers it.
+
+    Args:
+        name: of the dataset.
+        user_ids, item_ids: the source's ids in the order of ours.
+        columns: user, item, timestamp: one entry an interaction.
+    """
+    return fingerprint(name, user_ids, item_ids, *columns)
+
+
+def of_split(dataset: str, items: np.ndarray, *cuts: np.ndarray) -> str:
+    """Of a split of the dataset whose own fingerprint is `dataset`.
+
+    Args:
+        items: int32, of every interaction.
+        cuts: where each user's training and history end, and who has targets. Candidates are left
+            out: they change what a rank means, not what a model may know.
+    """
+    return fingerprint(dataset, items, *cuts)

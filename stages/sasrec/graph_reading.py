@@ -10,7 +10,9 @@ from sasrec.errors import UserError
 from sasrec.files import read_npy
 from sasrec.interaction_graph import InteractionGraph
 
-_LINE = re.compile(r"([0-9]{1,18})[ \t]+([0-9]{1,18})\s*")
+# Without leading zeros: 007 and 7 would become one id.
+_NUMBER = r"(0|[1-9][0-9]{0,17})"
+_LINE = re.compile(rf"{_NUMBER}[ \t]+{_NUMBER}\s*")
 
 
 def read_graph(path: Path) -> InteractionGraph:
@@ -79,14 +81,26 @@ def _raw_ids(path: Path, ids: np.ndarray) -> np.ndarray:
         return ids
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = csv.DictReader(stream)
+            rows = csv.DictReader(stream, strict=True)
             missing = {"id", "raw_id"} - set(rows.fieldnames or ())
             if missing:
                 raise UserError(f"{path} lacks the column {' and '.join(sorted(missing))}")
-            names = {row["id"]: row["raw_id"] for row in rows}
+            names = _by_id(path, rows)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a readable CSV file: {error}") from None
     try:
         return np.array([names[str(number)] for number in ids])
     except KeyError as error:
         raise UserError(f"{path} has no row for the id {error.args[0]}") from None
+
+
+def _by_id(path: Path, rows: csv.DictReader) -> dict[str, str]:
+    """The raw id of each id; each is stated once."""
+    names: dict[str, str] = {}
+    for row in rows:
+        number, name = row["id"], row["raw_id"]
+        if number is None or name is None or number in names:
+            what = f"the id {number} again" if number in names else "too few fields"
+            raise UserError(f"{path}, line {rows.line_num}: {what}")
+        names[number] = name
+    return names

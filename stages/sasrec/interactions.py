@@ -1,5 +1,6 @@
 """Interactions in memory: cleaning, order in time, contiguous ids; and the folder they go to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,10 +19,12 @@ class Interactions:
     Attributes:
         user: int32 `[N]`, codes into `user_ids`.
         item: int32 `[N]`, codes into `item_ids`.
-        timestamp: int64 `[N]`, seconds since 1970; the row's number in the source, from 1,
-            where the source has no times.
+        timestamp: int64 `[N]`, since 1970 in `time_unit`; the row's number in the source, from
+            1, where the source has no times.
         rating: float32 `[N]`, or None where the source has no ratings.
-        has_timestamps: whether `timestamp` holds times.
+        time_unit: s, ms, us or ns; None where `timestamp` holds no times.
+        order: int64 `[N]`, the place of each row by time, then by the columns of
+            data.columns.order, equal for equals; None where the source has no such columns.
         user_ids, item_ids: the source's id, as text, of each code.
     """
 
@@ -29,23 +32,48 @@ class Interactions:
     item: np.ndarray
     timestamp: np.ndarray
     rating: np.ndarray | None
-    has_timestamps: bool
+    time_unit: str | None
+    order: np.ndarray | None
     user_ids: list[str]
     item_ids: list[str]
 
     def __len__(self) -> int:
         return len(self.user)
 
+    @property
+    def has_timestamps(self) -> bool:
+        """Whether `timestamp` holds times."""
+        return self.time_unit is not None
+
+    @property
+    def moment(self) -> np.ndarray | None:
+        """What puts rows in order, int64 `[N]`; None where only the file's order does."""
+        if self.order is not None:
+            return self.order
+        return self.timestamp if self.has_timestamps else None
+
     def take(self, rows: np.ndarray) -> Self:
         """The rows that a mask or an index array selects; codes keep their meaning."""
         rating = None if self.rating is None else self.rating[rows]
+        order = None if self.order is None else self.order[rows]
         user, item, timestamp = self.user[rows], self.item[rows], self.timestamp[rows]
-        return replace(self, user=user, item=item, timestamp=timestamp, rating=rating)
+        return replace(self, user=user, item=item, timestamp=timestamp, rating=rating, order=order)
 
 
 def row_numbers(size: int) -> np.ndarray:
     """What stands for the times, int64 `[size]`, where the file's order is the time order."""
     return np.arange(1, size + 1, dtype=np.int64)
+
+
+def dense_order(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """The place of each row by the first column, then the next ones; equal rows share one."""
+    rows = np.lexsort(columns[::-1])
+    differs = np.zeros(len(rows), dtype=bool)
+    for column in columns:
+        differs[1:] |= column[rows[1:]] != column[rows[:-1]]
+    places = np.empty(len(rows), dtype=np.int64)
+    places[rows] = np.cumsum(differs)
+    return places
 
 
 def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
@@ -63,19 +91,22 @@ def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
 
 
 def drop_duplicates(data: Interactions) -> Interactions:
-    """Of interactions with the same user, item and time keep the first; order by time.
+    """Of interactions with the same user, item and moment keep the first; order by moment.
 
-    Equal times keep their order. Without times the data is returned as it is: a user may
-    well choose an item again.
+    The moment is the time, exactly as the source gives it, and what data.columns.order adds.
+    Equal moments keep their order. Without times and order the data is returned as it is: a
+    user may well choose an item again.
     """
-    if not data.has_timestamps or len(data) == 0:
+    moment = data.moment
+    if moment is None or len(data) == 0:
         return data
-    if np.any(data.timestamp[1:] < data.timestamp[:-1]):
-        data = data.take(np.argsort(data.timestamp, kind="stable"))
-    equal = data.timestamp[1:] == data.timestamp[:-1]
+    if np.any(moment[1:] < moment[:-1]):
+        rows = np.argsort(moment, kind="stable")
+        data, moment = data.take(rows), moment[rows]
+    equal = moment[1:] == moment[:-1]
     rows = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
     pair = data.user[rows] * np.int64(len(data.item_ids)) + data.item[rows]
-    keys = pd.DataFrame({"time": data.timestamp[rows], "pair": pair})
+    keys = pd.DataFrame({"moment": moment[rows], "pair": pair})
     duplicates = rows[keys.duplicated().to_numpy()]
     return data.take(np.delete(np.arange(len(data)), duplicates)) if len(duplicates) else data
 
@@ -135,21 +166,33 @@ def write_interactions(folder: Path, data: Interactions) -> None:
 
 
 def describe(data: Interactions) -> dict[str, Any]:
-    """The sizes of numbered data, and whether it has ratings and times."""
+    """The sizes of numbered data, whether it has ratings and times, and what times count."""
     return {
         "num_users": len(data.user_ids),
         "num_items": len(data.item_ids),
         "num_interactions": len(data),
         "has_ratings": data.rating is not None,
         "has_timestamps": data.has_timestamps,
+        "time_unit": data.time_unit,
     }
+
+
+def ties(data: Interactions) -> np.ndarray:
+    """Which rows of numbered data have the next row's user and moment; bool `[N - 1]`.
+
+    Without times and order numbers all rows of a user are tied: only the file orders them.
+    """
+    tied = data.user[1:] == data.user[:-1]
+    moment = data.moment
+    return tied if moment is None else tied & (moment[1:] == moment[:-1])
 
 
 def summarise(data: Interactions) -> dict[str, Any]:
     """Counts of numbered data: sizes, density, sequence lengths, share of equal times.
 
-    `equal_time_share` is the share of interactions that have the same time as another one of
-    the same user, whose order is therefore the source's; it is left out without times.
+    `equal_time_share` is the share of interactions that have the same time (and order numbers)
+    as another one of the same user, whose order is therefore the source's; it is left out where
+    there is neither.
     """
     num_users, num_items = len(data.user_ids), len(data.item_ids)
     lengths = np.bincount(data.user, minlength=num_users)
@@ -164,9 +207,8 @@ def summarise(data: Interactions) -> dict[str, Any]:
             "max": int(lengths.max()),
         },
     }
-    if data.has_timestamps:
-        same_user = data.user[1:] == data.user[:-1]
-        equal = same_user & (data.timestamp[1:] == data.timestamp[:-1])
+    if data.moment is not None:
+        equal = ties(data)
         either = np.append(equal, False) | np.append(False, equal)
         summary["equal_time_share"] = float(either.mean())
     return summary

@@ -1,14 +1,16 @@
-"""Run by compiling.py: compile all that training and ranking a model use, into an empty folder.
+"""Run by compiling.py: compile all that training and ranking a model use, and write it to stdout.
 
-    python kernel_warmup.py FOLDER HIDDEN_SIZE NUM_HEADS
+    python -m sasrec.kernel_warmup HIDDEN_SIZE NUM_HEADS
 
 It trains and ranks a small model of that size, in steps small and large enough for one thread and
-for several.
+for several. Nothing touches a disk. It ends when stdin does: its parent holds the other end, and
+may be killed.
 """
 
 import sasrec.threads  # isort: skip  # noqa: F401, before torch
+import os
 import sys
-from pathlib import Path
+import threading
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ import torch
 from sasrec import training
 from sasrec.batches import SequenceReader
 from sasrec.block_check import check_blocks
-from sasrec.kernels import keep_in
+from sasrec.compiled_code import hand_over
 from sasrec.model import ModelConfig, SASRec
 from sasrec.ranking import rank_targets
 from sasrec.sequences import Sequences
@@ -27,8 +29,18 @@ CPU = torch.device("cpu")
 NUM_ITEMS, LENGTH = 200, 20
 
 
-def main(folder: Path, size: int, num_heads: int) -> None:
-    keep_in(folder)
+def main() -> None:
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    size, num_heads = map(int, sys.argv[1:])
+    result = os.dup(1)
+    os.dup2(2, 1)  # what anybody prints is not the result
+    compile_for(size, num_heads)
+    with open(result, "wb") as stream:
+        stream.write(hand_over())
+
+
+def compile_for(size: int, num_heads: int) -> None:
+    """Compile by use, in the one order that all processes are to load."""
     for users in (3, 200):
         items = np.random.default_rng(1).integers(1, NUM_ITEMS + 1, users * LENGTH)
         owners = np.repeat(np.arange(1, users + 1), LENGTH)
@@ -39,6 +51,12 @@ def main(folder: Path, size: int, num_heads: int) -> None:
             check_blocks(model)
             Trainer(model, sequences, _params(users), CPU).run_epoch(1)
             _rank(model, sequences, users)
+
+
+def _end_with_stdin() -> None:
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 def _config(size: int, num_heads: int, dropout: float) -> ModelConfig:
@@ -85,4 +103,4 @@ def _rank(model: SASRec, sequences: Sequences, users: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main()

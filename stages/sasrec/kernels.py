@@ -7,13 +7,9 @@ Loops of a length that the compiler knows take half the time. So some kernels' m
 imported but made by `specialised`, once for each hidden size, with that as a constant.
 """
 
-import atexit
-import hashlib
 import importlib.util
-import os
-import shutil
 import sys
-import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -24,38 +20,8 @@ import numba
 import numpy as np
 import torch
 
-_SOURCES = sorted(Path(__file__).parent.glob("*kernels.py"))
+from sasrec.compiled_code import KeptCode
 
-
-def _home() -> Path:
-    """A copy of the kernels' sources in the user's cache, by what they say.
-
-    Numba keeps compiled code beside a path: with this one it is found again from another clone or
-    an experiment's folder, and never when a function that a kernel calls has changed.
-    """
-    digest = hashlib.sha256(b"".join(source.read_bytes() for source in _SOURCES)).hexdigest()[:12]
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sasrec" / digest
-    if home.exists():
-        return home
-    try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        copy = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=home.parent))
-    except OSError:  # nothing can be kept: compile anew in every process
-        home, copy = None, Path(tempfile.mkdtemp(prefix="sasrec-"))
-        atexit.register(shutil.rmtree, copy, ignore_errors=True)
-    for source in _SOURCES:
-        shutil.copyfile(source, copy / source.name)
-    if home is None:
-        return copy
-    try:
-        copy.rename(home)
-    except OSError:  # it is there
-        shutil.rmtree(copy)
-    return home
-
-
-_HOME = _home()
-_keep_in = _HOME / "compiled"
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
 _OPTIONS = {
     "nogil": True,
@@ -65,9 +31,10 @@ _OPTIONS = {
 # OpenMP's threads are there at once; torch has loaded it where it works.
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 
-joined = numba.njit(cache=True, **_OPTIONS)  # called by kernels
 inlined = numba.njit(forceinline=True, **_OPTIONS)
 inlined_fast = numba.njit(forceinline=True, nogil=True, fastmath=True)  # NaN may get lost
+
+_making = threading.RLock()  # modules of kernels, which make others
 
 WORTH_A_THREAD = 20_000  # nanoseconds of work
 
@@ -79,10 +46,17 @@ class Kernel(NamedTuple):
     in_parts: Callable[..., None]
 
 
+def joined(function: Callable, **options: bool) -> Callable:
+    """Compile what kernels call, when it is first called; or load it where it is kept."""
+    dispatcher = numba.njit(**_OPTIONS, **options)(function)
+    dispatcher._cache = KeptCode(function)  # what cache=True sets to a cache of numba's own
+    return dispatcher
+
+
 def kernel(function: Callable[..., None]) -> Kernel:
-    """Compile a kernel when it is first called."""
-    alone = numba.njit(cache=True, **_OPTIONS)(function)
-    # A function of its own, with a name instead of a closure, which numba would not keep compiled.
+    """Compile a kernel when it is first called; or load it where it is kept."""
+    alone = joined(function)
+    # A function of its own, with a name instead of a closure, which could not be kept compiled.
     code = _in_parts.__code__.replace(co_filename=function.__code__.co_filename)
     names = {
         "run": alone,
@@ -92,7 +66,7 @@ def kernel(function: Callable[..., None]) -> Kernel:
     }
     in_parts = FunctionType(code, names)
     in_parts.__qualname__ = f"{function.__qualname__}_in_parts"
-    return Kernel(alone, numba.njit(cache=True, parallel=True, **_OPTIONS)(in_parts))
+    return Kernel(alone, joined(in_parts, parallel=True))
 
 
 def _in_parts(edges, *arguments):  # noqa: ANN002
@@ -135,33 +109,23 @@ def _parts(cost: float) -> int:
     return max(1, min(torch.get_num_threads(), int(cost / WORTH_A_THREAD)))
 
 
-def keep_in(folder: Path) -> None:
-    """Where compiled kernels are looked for and kept, but for those that are loaded already."""
-    global _keep_in
-    _keep_in = folder
-
-
-def folder_for(size: int, num_heads: int) -> Path:
-    """Where the kernels for a model of this hidden size belong."""
-    threads = "many" if torch.get_num_threads() > 1 else "one"
-    return _HOME / f"compiled-{size}-{num_heads}-{threads}"
-
-
-@cache
+@cache  # a look-up afterwards, since steps ask often; but threads may come here at once
 def specialised(name: str, **constants: int) -> ModuleType:
     """The kernels of `<name>.py` with these constants, which its code finds in `globals()`."""
-    full_name = _full_name(name, constants)
-    spec = importlib.util.spec_from_file_location(full_name, _HOME / f"{name}.py")
+    full_name = "_".join(("sasrec", name, *(str(int(value)) for value in constants.values())))
+    with _making:
+        if full_name not in sys.modules:
+            _make(full_name, Path(__file__).with_name(f"{name}.py"), constants)
+        return sys.modules[full_name]
+
+
+def _make(full_name: str, source: Path, constants: dict[str, int]) -> None:
+    spec = importlib.util.spec_from_file_location(full_name, source)
     module = importlib.util.module_from_spec(spec)
     vars(module).update(constants)
     sys.modules[full_name] = module  # where numba looks for it
-    outer, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_keep_in / full_name)
     try:
         spec.loader.exec_module(module)
-    finally:
-        numba.config.CACHE_DIR = outer
-    return module
-
-
-def _full_name(name: str, constants: dict[str, int]) -> str:
-    return "_".join(("sasrec", name, *(str(int(value)) for value in constants.values())))
+    except BaseException:
+        del sys.modules[full_name]
+        raise

@@ -1,4 +1,4 @@
-"""One training at a time in a folder: a killed `dvc repro` can leave its trainer running."""
+"""One process at a time writes what a stage writes: a killed `dvc repro` can leave one running."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,23 +10,23 @@ from sasrec.errors import UserError
 
 
 @contextmanager
-def only_one(output: Path, hold: bool = True) -> Iterator[None]:
+def only_one(output: Path) -> Iterator[None]:
     """Hold the lock of `output` for the block; the system releases it when the process ends.
-
-    With `hold` False nothing is held: for the processes that do not write.
 
     Raises:
         UserError: another process holds it.
     """
-    if not hold:
-        yield
-        return
     path = output.with_name(f".{output.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0, thread_local=False)
     try:
-        with FileLock(path, timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise UserError(
             f"another process is writing {output}: wait for it or stop it, then run again"
         ) from None
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror} ({path})") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -3,6 +3,9 @@
 Shapes: T slots, D hidden size, K negatives a slot.
 """
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,6 +15,7 @@ from sasrec.gradients import by_hand
 from sasrec.kernels import even_parts, run_parts, specialised
 
 SCORE_COST = 80  # nanoseconds a slot, roughly
+SCORED_AT_ONCE = 1 << 20  # candidates; a copy of theirs is made for each go
 
 
 def binary_cross_entropy(
@@ -34,45 +38,59 @@ def binary_cross_entropy(
         f"states {list(states.shape)}, targets {list(targets.shape)}, "
         f"negatives {list(negatives.shape)}"
     )
-    candidates = torch.cat([targets[:, None], negatives], 1)
     if by_hand(states):
-        return _BinaryCrossEntropy.apply(states, embedding, candidates, targets)
+        return _BinaryCrossEntropy.apply(states, embedding, targets, negatives)
+    candidates = torch.cat([targets[:, None], negatives], 1)
     scores = torch.einsum("td,tkd->tk", states, functional.embedding(candidates, embedding))
     scores = torch.cat([-scores[:, :1], scores[:, 1:]], 1)
     return torch.where(targets > 0, functional.softplus(scores).sum(1), 0).sum()
+
+
+def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slots side by side, and their candidates [slots, 1 + K], the target first."""
+    each = max(1, SCORED_AT_ONCE // (1 + negatives.shape[1]))
+    for start in range(0, len(targets), each):
+        slots = slice(start, min(start + each, len(targets)))
+        yield slots, torch.cat([targets[slots, None], negatives[slots]], 1).numpy()
 
 
 class _BinaryCrossEntropy(torch.autograd.Function):
     """The formula with its gradient; an embedding's row is read where it lies."""
 
     @staticmethod
-    def forward(ctx, states, embedding, candidates, targets):  # noqa: ANN001, ANN205
+    def forward(ctx, states, embedding, targets, negatives):  # noqa: ANN001, ANN205
         states = states.contiguous()
-        losses, slopes = states.new_empty(len(states)), states.new_empty(candidates.shape)
-        run_parts(
-            specialised("row_kernels", SIZE=states.shape[1]).score,
-            *(states.numpy(), embedding.detach().numpy(), candidates.numpy()),
-            *((targets > 0).numpy(), losses.numpy(), slopes.numpy()),
-            edges=even_parts(len(states), SCORE_COST),
-        )
-        ctx.saved = states, embedding, candidates, slopes
+        kernels = specialised("row_kernels", SIZE=states.shape[1])
+        losses = states.new_empty(len(states))
+        slopes = states.new_empty(len(states), 1 + negatives.shape[1])
+        real = (targets > 0).numpy()
+        for slots, candidates in _goes(targets, negatives):
+            run_parts(
+                kernels.score,
+                *(states[slots].numpy(), embedding.detach().numpy(), candidates),
+                *(real[slots], losses[slots].numpy(), slopes[slots].numpy()),
+                edges=even_parts(len(candidates), SCORE_COST),
+            )
+        ctx.saved = states, embedding, targets, negatives, slopes
         return losses.sum()
 
     @staticmethod
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
-        states, embedding, candidates, slopes = ctx.saved
+        states, embedding, targets, negatives, slopes = ctx.saved
         kernels = specialised("row_kernels", SIZE=states.shape[1])
         of_states, (total, of_embedding) = torch.empty_like(states), gradient_of(embedding)
-        known = (candidates.numpy(), slopes.numpy(), slopes.numpy().dtype.type(gradient.item()))
-        run_parts(
-            kernels.score_backward,
-            *(embedding.detach().numpy(), *known, of_states.numpy()),
-            edges=even_parts(len(states), SCORE_COST),
-        )
-        edges = even_parts(len(states), SCORE_COST)
-        run_parts(
-            kernels.add_scored,
-            *(states.detach().numpy(), *known, total.numpy(), len(edges) - 1),
-            edges=edges,
-        )
+        factor = slopes.numpy().dtype.type(gradient.item())
+        for slots, candidates in _goes(targets, negatives):
+            known = (candidates, slopes[slots].numpy(), factor)
+            edges = even_parts(len(candidates), SCORE_COST)
+            run_parts(
+                kernels.score_backward,
+                *(embedding.detach().numpy(), *known, of_states[slots].numpy()),
+                edges=edges,
+            )
+            run_parts(
+                kernels.add_scored,
+                *(states[slots].detach().numpy(), *known, total.numpy(), len(edges) - 1),
+                edges=edges,
+            )
         return of_states, of_embedding, None, None

@@ -81,6 +81,16 @@ class ModelConfig(Section):
         return self
 
 
+def count_parameters(config: ModelConfig, num_items: int) -> int:
+    """How many weights `SASRec` has, without building it."""
+    size = config.hidden_size
+    linear, norm = size * size + size, 2 * size
+    block = 2 * norm + (6 if config.output_projection else 5) * linear
+    tables = (1 if config.tied_embedding else 2) * (num_items + 1)
+    positions = config.max_length if config.position_embedding else 0
+    return (tables + positions) * size + config.num_blocks * block + norm
+
+
 class Block(nn.Module):
     """Self-attention and feed-forward, each with its norm and residual as the variant says."""
 

@@ -2,41 +2,25 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sasrec.catalogue import Details
-from sasrec.columns import ids, ratings, times
 from sasrec.data_params import Columns
 from sasrec.errors import UserError
+from sasrec.ids import ids
 from sasrec.interactions import Interactions, row_numbers
-from sasrec.tables import Table, TextFormat, read_parquet, read_text
+from sasrec.own_file import LocalLayout, read_local
+from sasrec.parquet_tables import read_parquet
+from sasrec.source import Source, from_table, named, only_file
+from sasrec.tables import Table
+from sasrec.text_rows import TextFormat
+from sasrec.text_tables import read_text
 
-COMMA = TextFormat(",", quoted=True)
-TAB = TextFormat("\t", quoted=True)
 RECBOLE = TextFormat("\t")
 SASREC = TextFormat(" ", names=("user", "item"))
-SYNTHETIC = Columns(user="user", item="item", timestamp="timestamp", rating=None)
-
-
-@dataclass(frozen=True)
-class Source:
-    """What one dataset's files hold, in their order, nothing dropped."""
-
-    interactions: Interactions
-    users: Details
-    items: Details
-
-
-@dataclass(frozen=True)
-class LocalLayout:
-    """How to read the user's own file: its name in messages, its columns, its time unit."""
-
-    label: str
-    columns: Columns
-    time_unit: str
+SYNTHETIC = Columns(user="user", item="item", timestamp="timestamp", rating=None, order=None)
 
 
 def parse(form: str, raw: Path, local: LocalLayout) -> Source:
@@ -56,9 +40,9 @@ def read_recbole(raw: Path) -> Source:
     path = raw / "ml-100k.inter"
     names = Columns(
         user="user_id:token", item="item_id:token", timestamp="timestamp:float",
-        rating="rating:float",
+        rating="rating:float", order=None,
     )  # fmt: skip
-    table = read_text(path, _named(names), RECBOLE, str(path))
+    table = read_text(path, named(names), RECBOLE, str(path))
     users = _details(
         raw / "ml-100k.user",
         RECBOLE,
@@ -76,7 +60,7 @@ def read_recbole(raw: Path) -> Source:
         },
     )
     genres = {key: (*row[:2], row[2].replace(" ", "|")) for key, row in items.rows.items()}
-    return Source(_interactions(table, names, "s"), users, Details(items.columns, genres))
+    return from_table(table, names, "s", users, Details(items.columns, genres))
 
 
 def read_movielens(raw: Path) -> Source:
@@ -85,9 +69,9 @@ def read_movielens(raw: Path) -> Source:
     Age and occupation keep the source's codes (an age is the lowest of its band).
     """
     path = raw / "ratings.dat"
-    names = Columns(user="user", item="item", timestamp="timestamp", rating="rating")
+    names = Columns(user="user", item="item", timestamp="timestamp", rating="rating", order=None)
     form = TextFormat("::", names=("user", "item", "rating", "timestamp"))
-    table = read_text(path, _named(names), form, str(path))
+    table = read_text(path, named(names), form, str(path))
     form = TextFormat("::", names=("user", "gender", "age", "occupation", "zip"))
     same = {name: name for name in ("age", "gender", "occupation")}
     users = _details(raw / "users.dat", form, "user", same)
@@ -95,7 +79,7 @@ def read_movielens(raw: Path) -> Source:
     films = _details(raw / "movies.dat", form, "item", {"title": "title", "genres": "genres"})
     rows = {key: (*_title_and_year(title), genres) for key, (title, genres) in films.rows.items()}
     items = Details(("title", "year", "genres"), rows)
-    return Source(_interactions(table, names, "s"), users, items)
+    return from_table(table, names, "s", users, items)
 
 
 def read_sasrec(raw: Path) -> Source:
@@ -103,7 +87,7 @@ def read_sasrec(raw: Path) -> Source:
 
     The ids are taken as they are.
     """
-    path = _only_file(raw, "*.txt")
+    path = only_file(raw, "*.txt")
     table = read_text(path, ["user", "item"], SASREC, str(path))
     user, item = _whole_numbers(table, "user"), _whole_numbers(table, "item")
     step = np.diff(user, prepend=0)
@@ -120,7 +104,8 @@ def read_sasrec(raw: Path) -> Source:
         item=item - np.int32(1),
         timestamp=row_numbers(len(user)),
         rating=None,
-        has_timestamps=False,
+        time_unit=None,
+        order=None,
         user_ids=[str(number) for number in range(1, int(user[-1]) + 1)],
         item_ids=[str(number) for number in range(1, num_items + 1)],
     )
@@ -130,20 +115,8 @@ def read_sasrec(raw: Path) -> Source:
 def read_synthetic(raw: Path) -> Source:
     """What the stage download generated."""
     path = raw / "interactions.parquet"
-    table = read_parquet(path, _named(SYNTHETIC), str(path))
-    return Source(_interactions(table, SYNTHETIC, "s"), Details(), Details())
-
-
-def read_local(raw: Path, layout: LocalLayout) -> Source:
-    """The user's own CSV, TSV or Parquet file, by the names of its columns."""
-    path = _only_file(raw, "interactions.*")
-    names = _named(layout.columns)
-    if path.suffix == ".parquet":
-        table = read_parquet(path, names, layout.label)
-    else:
-        table = read_text(path, names, TAB if path.suffix == ".tsv" else COMMA, layout.label)
-    interactions = _interactions(table, layout.columns, layout.time_unit)
-    return Source(interactions, Details(), Details())
+    table = read_parquet(path, named(SYNTHETIC), str(path))
+    return from_table(table, SYNTHETIC, "s")
 
 
 READERS: Mapping[str, Callable[[Path], Source]] = {
@@ -152,30 +125,6 @@ READERS: Mapping[str, Callable[[Path], Source]] = {
     "sasrec": read_sasrec,
     "synthetic": read_synthetic,
 }
-
-
-def _named(columns: Columns) -> list[str]:
-    names = (columns.user, columns.item, columns.timestamp, columns.rating)
-    return [name for name in names if name is not None]
-
-
-def _interactions(table: Table, columns: Columns, time_unit: str) -> Interactions:
-    """Every row of a table; a code is the raw id's order of appearance."""
-    user, user_ids = ids(table, columns.user)
-    item, item_ids = ids(table, columns.item)
-    if columns.timestamp is None:
-        timestamp = row_numbers(len(user))
-    else:
-        timestamp = times(table, columns.timestamp, time_unit)
-    return Interactions(
-        user=user,
-        item=item,
-        timestamp=timestamp,
-        rating=None if columns.rating is None else ratings(table, columns.rating),
-        has_timestamps=columns.timestamp is not None,
-        user_ids=user_ids,
-        item_ids=item_ids,
-    )
 
 
 def _details(path: Path, form: TextFormat, key: str, columns: Mapping[str, str]) -> Details:
@@ -193,16 +142,10 @@ def _title_and_year(title: str) -> tuple[str, str]:
 
 def _whole_numbers(table: Table, name: str) -> np.ndarray:
     """A column of whole numbers from 1 as int32."""
-    codes, labels = ids(table, name)
+    found = ids(table, name)
+    codes, labels = found.codes, found.labels
     wrong = [code for code, label in enumerate(labels) if not re.fullmatch(r"[1-9]\d{0,8}", label)]
     if wrong:
         row = int(np.argmax(codes == wrong[0]))
-        table.fail(row, f"{name} is {labels[wrong[0]]!r}, expected a whole number from 1")
+        table.fail(row, f"{name!r} is {labels[wrong[0]]!r}, expected a whole number from 1")
     return np.array(labels, dtype=object).astype(np.int32)[codes]
-
-
-def _only_file(raw: Path, pattern: str) -> Path:
-    paths = sorted(raw.glob(pattern))
-    if len(paths) != 1:
-        raise UserError(f"{raw} holds {len(paths)} files {pattern}, expected 1: run download.py")
-    return paths[0]

@@ -25,6 +25,7 @@ from sasrec.targets import Targets
 
 # Scores of a chunk; each thread has one, and twice that at its peak: 2^24 floats are 64 MiB.
 MAX_SCORES = 1 << 24
+MANY_REPEATS = 0.01  # of targets
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,21 @@ def rank_targets(
     finally:
         model.train(was_training)
     return ranks
+
+
+def note_on_repeats(share: float, *, filter_seen: bool) -> str | None:
+    """A sentence where many targets are taken again and the ranking flatters them, else None.
+
+    Args:
+        share: of targets that the user's history holds already.
+    """
+    if not filter_seen or share < MANY_REPEATS:
+        return None
+    return (
+        f"Mind: {share:.1%} of the targets are in the user's history already. They compete without "
+        "the user's other past items, which flatters, and recommendations never repeat an item: "
+        "evaluate.filter_seen: false ranks, validates and recommends all items"
+    )
 
 
 def rank_among(target_scores: Tensor, scores: Tensor) -> Tensor:

@@ -58,6 +58,8 @@ def unpack(source: Path, dataset: Dataset, folder: Path) -> None:
 
 def _copy_local(path: Path, folder: Path) -> None:
     suffix = path.suffix.lower()
+    if path.is_dir():
+        raise UserError(f"data.path = {str(path)!r} is a folder, expected a file")
     if suffix not in LOCAL_SUFFIXES:
         allowed = ", ".join(LOCAL_SUFFIXES)
         raise UserError(f"data.path = {str(path)!r}: expected a file named *{allowed}")

@@ -7,9 +7,13 @@ import pandas as pd
 import torch
 
 from sasrec.batches import Batch
+from sasrec.checkpoint import ModelDescription
+from sasrec.dataset_facts import check_same_data, read_dataset_facts, read_split_facts
 from sasrec.errors import UserError
 from sasrec.layout import lay_out_dense
 from sasrec.model import SASRec
+from sasrec.numbered import read_numbered
+from sasrec.sequences import Sequences
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,41 @@ class Catalogue:
     def describe(self, ids: list[int]) -> pd.DataFrame:
         """The rows of these ids, without the column `id`."""
         return self.table.set_index("id").loc[ids].reset_index(drop=True)
+
+
+def check_data_of_model(description: ModelDescription, model: Path, interactions: Path) -> None:
+    """Raise UserError unless `interactions` holds the data that the model in `model` is of."""
+    facts = read_dataset_facts(interactions, stage="preprocess")
+    check_same_data(
+        description.data, facts, model_path=model, folder=interactions, remedy="run `dvc repro`"
+    )
+
+
+def whole_history(user: int, interactions: Path) -> list[int]:
+    """All items of `user`, oldest first."""
+    return read_numbered(interactions).sequences.of(user).tolist()
+
+
+def history_before_test(
+    user: int, description: ModelDescription, model: Path, test: Path
+) -> list[int]:
+    """The items of `user` before the test target or the cut by time, oldest first.
+
+    Raises:
+        UserError: there are none, or `test` is of another split than the model.
+    """
+    facts = read_split_facts(test)
+    check_same_data(
+        description.data, facts, model_path=model, folder=test, remedy="run `dvc repro`"
+    )
+    histories = Sequences.load(test, num_users=facts.num_users, num_items=facts.num_items)
+    history = histories.of(user).tolist()
+    if not history:
+        raise UserError(
+            "no interaction of this user lies before the cut: leave --before-test out, or name "
+            "items by --items"
+        )
+    return history
 
 
 @torch.inference_mode()

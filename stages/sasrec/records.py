@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from sasrec.dataset_facts import SplitFacts
 from sasrec.fitting import History
 from sasrec.model import ModelConfig
 from sasrec.rounding import rounded
@@ -33,12 +34,18 @@ def timing(history: History) -> dict[str, float | int]:
 
 
 def model_description(
-    dataset: dict[str, Any], params: TrainParams, history: History
+    data: SplitFacts, params: TrainParams, history: History, *, filter_seen: bool
 ) -> dict[str, Any]:
-    """What model.json tells beside what rebuilds the model; nothing that varies by run."""
+    """What model.json tells beside what rebuilds the model; nothing that varies by run.
+
+    Args:
+        data: what it was trained on.
+        filter_seen: as validation ranked.
+    """
     return {
-        "dataset": dataset["name"],
         "best_epoch": history.best_epoch,
+        "data": data.model_dump(),
+        "filter_seen": filter_seen,
         "train": params.model_dump(),
     }
 

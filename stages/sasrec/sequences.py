@@ -8,6 +8,9 @@ import numpy as np
 from sasrec.errors import UserError
 from sasrec.files import read_npy, write_npy
 
+STAGE = "split"  # which writes such files
+AGAIN = f"run `python stages/{STAGE}.py` again"
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -70,16 +73,19 @@ class Sequences:
                 users, or an item id is not in 1..num_items (found here it is a sentence; on a
                 GPU it would be an assert).
         """
-        offsets = read_npy(folder / "offsets.npy", np.int64)
-        items = read_npy(folder / "items.npy", np.int32)
-        if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(items):
-            raise UserError(f"{folder}/offsets.npy does not fit the {len(items)} items beside it")
+        offsets = read_npy(folder / "offsets.npy", np.int64, ndim=1, stage=STAGE)
+        items = read_npy(folder / "items.npy", np.int32, ndim=1, stage=STAGE)
         if len(offsets) != num_users + 2:
             raise UserError(
-                f"{folder}/offsets.npy holds {len(offsets) - 2} users, expected {num_users}"
+                f"{folder}/offsets.npy holds {len(offsets)} offsets, expected {num_users + 2} for "
+                f"{num_users} users; {AGAIN}"
             )
-        if (np.diff(offsets) < 0).any():
-            raise UserError(f"{folder}/offsets.npy falls: expected never-falling offsets")
+        if offsets[0] != 0 or offsets[1] != 0 or offsets[-1] != len(items):
+            raise UserError(
+                f"{folder}/offsets.npy does not fit the {len(items)} items beside it; {AGAIN}"
+            )
+        if (offsets[1:] < offsets[:-1]).any():
+            raise UserError(f"{folder}/offsets.npy falls: expected never-falling offsets; {AGAIN}")
         check_items(items, num_items, folder / "items.npy")
         return cls(offsets, items)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sasrec.errors import UserError
 from sasrec.files import read_npy, write_npy
-from sasrec.sequences import check_items
+from sasrec.sequences import AGAIN, STAGE, Sequences, check_items
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Targets:
         """Bool [E]: whom sampled ranking ranks."""
         return self.candidates.any(axis=1)
 
+    def share_in_history(self, histories: Sequences) -> float:
+        """The share of targets that the user's history holds already: taken again."""
+        return float(histories.hold(self.users, self.items).mean())
+
     def save(self, folder: Path) -> None:
         """Write target_users.npy, target_items.npy and candidates.npy into `folder`."""
         write_npy(folder / "target_users.npy", self.users.astype(np.int32))
@@ -48,18 +52,25 @@ class Targets:
         Raises:
             UserError: a file is missing or does not fit the others.
         """
-        users = read_npy(folder / "target_users.npy", np.int32)
-        items = read_npy(folder / "target_items.npy", np.int32)
-        candidates = read_npy(folder / "candidates.npy", np.int32)
-        if not (users.shape == items.shape == candidates.shape[:1] and candidates.ndim == 2):
+        users, items, candidates = (
+            read_npy(folder / f"{name}.npy", np.int32, ndim=ndim, stage=STAGE)
+            for name, ndim in (("target_users", 1), ("target_items", 1), ("candidates", 2))
+        )
+        if not len(users) == len(items) == len(candidates):
             raise UserError(
-                f"{folder}: {users.shape} users, {items.shape} targets and {candidates.shape} "
-                "candidates do not fit together"
+                f"{folder}: {len(users)} users, {len(items)} targets and candidates for "
+                f"{len(candidates)} do not fit together; {AGAIN}"
             )
-        if len(users) and not (users.min() >= 1 and users.max() <= num_users):
-            raise UserError(f"{folder}/target_users.npy: expected users from 1 to {num_users}")
-        if (np.diff(users) <= 0).any():
-            raise UserError(f"{folder}/target_users.npy: expected ascending users, each once")
+        if not users.size or not candidates.size:
+            raise UserError(f"{folder}: there is no target, or no candidate; {AGAIN}")
+        if not (users.min() >= 1 and users.max() <= num_users):
+            raise UserError(
+                f"{folder}/target_users.npy: expected users from 1 to {num_users}; {AGAIN}"
+            )
+        if (users[1:] <= users[:-1]).any():
+            raise UserError(
+                f"{folder}/target_users.npy: expected ascending users, each once; {AGAIN}"
+            )
         check_items(items, num_items, folder / "target_items.npy")
         targets = cls(users, items, candidates)
         drawn = targets.has_candidates

@@ -5,7 +5,7 @@ generators from (seed, epoch), so nothing depends on what ran before.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,16 +18,18 @@ from sasrec.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
 from sasrec.deferred_adam import DeferredAdam
 from sasrec.distributed import World
 from sasrec.errors import UserError
-from sasrec.flat_parameters import flatten_parameters
+from sasrec.flat_parameters import check_flat, flatten_parameters
 from sasrec.losses import binary_cross_entropy
 from sasrec.model import SASRec
-from sasrec.negatives import NegativeSampler, check_unseen_exist
+from sasrec.negatives import NegativeSampler
 from sasrec.params import Section
 from sasrec.sequences import Sequences
+from sasrec.trained_users import choose_users
 from sasrec.unseen import unseen_items
 
 # So many batches are made in a row: what a step leaves in the caches slows the next one's making.
-PREPARED_AT_ONCE = 32
+# Fewer where they hold more than so many numbers together, 8 bytes each.
+PREPARED_AT_ONCE, PREPARED_NUMBERS = 32, 1 << 22
 # Up to so many interactions the negatives of all users are prepared at once: 8 bytes each.
 SAMPLED_AT_ONCE = 1 << 22
 # Rows of the item embeddings wait (deferred_adam.py) in catalogues this many times the items that
@@ -86,8 +88,12 @@ class Trainer:
     Args:
         world: the processes that share each batch; alone by default.
 
+    Attributes:
+        users: int64, those who are learnt from.
+        left_out: how many others there are, by the reason.
+
     Raises:
-        UserError: a user interacted with every item, so that no negative can be drawn.
+        UserError: there is no user to learn from.
     """
 
     def __init__(
@@ -98,23 +104,23 @@ class Trainer:
         device: torch.device,
         world: World = World(),  # noqa: B008, it is immutable
     ) -> None:
-        check_unseen_exist(sequences, model.num_items)
         self.model = model.to(device)
         self.params = params
         self.device = device
         self.world = world
         self.sequences = sequences
-        self.users = np.flatnonzero(sequences.lengths >= 2)  # a position needs a next item
+        self.users, self.left_out = choose_users(sequences, model.num_items)
         dense = params.compile or device.type != "cpu"
         self.reader = SequenceReader(sequences, model.config.max_length, device, dense=dense)
-        tables = self.model.item_tables if self._defers(dense) else []
+        waiting = {id(table) for table in self.model.item_tables} if self._defers(dense) else {}
+        named = dict(self.model.named_parameters())
         self._deferred = [
-            DeferredAdam(table, learning_rate=params.learning_rate, betas=BETAS) for table in tables
+            DeferredAdam(weight, learning_rate=params.learning_rate, betas=BETAS, name=name)
+            for name, weight in named.items()
+            if id(weight) in waiting
         ]
-        deferred = {id(table) for table in tables}
-        self._weights = flatten_parameters(
-            weight for weight in self.model.parameters() if id(weight) not in deferred
-        )
+        self._flat = {name: weight for name, weight in named.items() if id(weight) not in waiting}
+        self._weights = flatten_parameters(self._flat.values())
         self.optimizer = torch.optim.Adam(
             [self._weights], lr=params.learning_rate, betas=BETAS, fused=True
         )
@@ -128,18 +134,19 @@ class Trainer:
         """Learn once from every user. `epoch` counts from 1.
 
         Raises:
-            UserError: the loss is NaN or infinite.
+            UserError: the loss is NaN or infinite, or the optimizer does not see a gradient.
         """
         started = time.perf_counter()
         self.model.train()
         batches, generator = self._start(epoch)
         total = torch.zeros((), device=self.device)
-        for start in range(0, len(batches), PREPARED_AT_ONCE):
-            part = batches[start : start + PREPARED_AT_ONCE]
-            for step in [self._prepare(users, generator) for users in part]:
-                total += self._learn(step)
+        for together in self._prepared_together(batches):
+            steps = [self._prepare(users, generator) for users in together]
+            while steps:  # none is held once it is done
+                total += self._learn(steps.pop(0))
         for adam in self._deferred:
             adam.catch_up()
+        check_flat(self._weights, self._flat.items())
         loss = self.world.add_up(total).item()
         interactions = int(self._positions(self.users).sum())
         if not np.isfinite(loss):
@@ -161,6 +168,22 @@ class Trainer:
             targets=batch.targets,
             negatives=negatives,
         )
+
+    def _prepared_together(self, batches: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+        """The batches in turn, as many at a time as are prepared at once."""
+        each = 5 + self.params.num_negatives  # numbers a position, those of Step and its layout
+        together, held = [], 0
+        for users in batches:
+            numbers = each * int(self._positions(users).sum())
+            if together and (
+                len(together) == PREPARED_AT_ONCE or held + numbers > PREPARED_NUMBERS
+            ):
+                yield together
+                together, held = [], 0
+            together.append(users)
+            held += numbers
+        if together:
+            yield together
 
     def _prepare(self, users: np.ndarray, generator: torch.Generator) -> Step:
         share = users[self.world.rank :: self.world.size]
