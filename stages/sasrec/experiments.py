@@ -149,5 +149,6 @@ def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
             flat |= _flatten(value, f"{prefix}{key}.")
         else:
             # Such as YAML's dates and .nan, which JSON lacks, become text.
-            flat[f"{prefix}{key}"] = json.loads(json.dumps(value, default=str), parse_constant=str)
+            text = json.dumps(value, default=str, skipkeys=True)
+            flat[f"{prefix}{key}"] = json.loads(text, parse_constant=str)
     return flat
