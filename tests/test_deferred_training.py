@@ -92,6 +92,7 @@ EXTRA_LOSSES = {
     "by autograd": over_all_items,
     "in place": lambda states, embedding, targets: InPlace.apply(states, embedding, slice(None)),
     "one row in place": lambda states, embedding, targets: InPlace.apply(states, embedding, 60),
+    "one row downwards": lambda states, embedding, targets: -embedding[60].sum(),
     "tiny": lambda *arguments: over_all_items(*arguments) * 1e-30,
     "not a number": lambda states, embedding, targets: embedding[60].sum() * torch.nan,
 }

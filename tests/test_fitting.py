@@ -1,15 +1,21 @@
 """Training until validation stops gaining, and the records of it."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from toy_training import CONFIG, PARAMS, trainer_of
 from toys import DESCRIPTION
 
+from sasrec import fitting, validation
 from sasrec.dataset_facts import SplitFacts
+from sasrec.distributed import World
 from sasrec.fitting import fit
 from sasrec.model import ModelConfig
+from sasrec.ranking import Ranks
 from sasrec.records import curves, model_description, timing, train_metrics
-from sasrec.training import EpochStats, TrainParams
+from sasrec.training import EpochStats, Trainer, TrainParams
 from sasrec.validation import Validation
 
 
@@ -98,6 +104,49 @@ def test_a_line_tells_the_epoch():
     assert "valid loss 1.5000  sampled NDCG@10 0.2500 HR@10 0.9000" in lines[0]
     assert "full NDCG@10 0.1250 HR@10 0.8000" in lines[0]
     assert lines[0].endswith("best 1  at most 0:00 left")
+
+
+def test_a_line_tells_speed_and_what_is_left(monkeypatch):
+    clock = iter([100, 110, 190, 220])
+    monkeypatch.setattr(fitting, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(Trainer, "run_epoch", lambda self, epoch: EpochStats(2.5, 3000, 1.5))
+    _, lines, *_ = fit_scripted([validation_of(0.1)] * 3, epochs=3)
+    assert all("  loss 2.5000  " in line for line in lines)
+    assert all("  1.50 s  2,000 interactions/s  best 1  " in line for line in lines)
+    # 10 seconds an epoch after the first, 45 after two.
+    assert [line.rpartition("at most ")[2] for line in lines] == [
+        "0:20 left",
+        "0:45 left",
+        "0:00 left",
+    ]
+
+
+def test_of_several_processes_only_the_first_validates():
+    class Second(World):
+        def from_first(self, value):
+            assert value is None
+            return told.pop(0)
+
+    told = [validation_of(value) for value in (0.1, 0.3, 0.2)]
+    trainer = trainer_of(epochs=3)
+    trainer.world = Second(1, 2)
+    trainer.run_epoch = lambda epoch: EpochStats(1.0, 1, 1.0)
+    assert fit(trainer, pytest.fail, lambda line: None).best_epoch == 2
+
+
+def test_validation_is_the_mean_over_users(monkeypatch):
+    ranks = Ranks(
+        sampled=np.array([1.0, 3.0, 40.0]),
+        full=np.array([11.0, 1.0, 7.0]),
+        losses=np.array([1.0, 2.0, 6.0]),
+        top=np.empty((3, 0), np.int64),
+    )
+    monkeypatch.setattr(validation, "rank_targets", lambda *arguments: ranks)
+    found = validation.validate(None, None, None)
+    assert found.loss == 3
+    assert found.sampled["NDCG@10"] == pytest.approx((1 + 1 / 2) / 3)  # log2(4) = 2
+    assert found.full["NDCG@10"] == pytest.approx((1 + 1 / 3) / 3)  # log2(8) = 3
+    assert found.sampled["MRR"] == pytest.approx((1 + 1 / 3 + 1 / 40) / 3)
 
 
 def test_records_of_a_training():

@@ -2,10 +2,12 @@
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
-from sasrec.flat_parameters import flatten_parameters
+from sasrec.errors import UserError
+from sasrec.flat_parameters import check_flat, flatten_parameters
 
 
 def toy_module() -> nn.Sequential:
@@ -60,3 +62,30 @@ def test_loaded_weights_land_in_the_array():
     flat = flatten_parameters(module.parameters())
     module.load_state_dict({name: torch.ones_like(w) for name, w in module.state_dict().items()})
     assert (flat == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda weight: setattr(weight, "grad", None),
+            "the gradients of second were put elsewhere",
+        ),
+        (
+            lambda weight: setattr(weight, "grad", torch.zeros_like(weight)),
+            "the gradients of second were put elsewhere",
+        ),
+        (
+            lambda weight: setattr(weight, "data", weight.data.clone()),
+            "the weights of second were put elsewhere",
+        ),
+    ],
+)
+def test_what_is_put_elsewhere_is_noticed(spoil, message):
+    named = {"first": nn.Parameter(torch.ones(2)), "second": nn.Parameter(torch.ones(3, 5))}
+    flat = flatten_parameters(named.values())
+    named["first"].grad.zero_()
+    check_flat(flat, named.items())
+    spoil(named["second"])
+    with pytest.raises(UserError, match=message):
+        check_flat(flat, named.items())
