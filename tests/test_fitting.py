@@ -136,16 +136,16 @@ def test_of_several_processes_only_the_first_validates():
 
 def test_validation_is_the_mean_over_users(monkeypatch):
     ranks = Ranks(
-        sampled=np.array([1.0, 3.0, 40.0]),
-        full=np.array([11.0, 1.0, 7.0]),
-        losses=np.array([1.0, 2.0, 6.0]),
-        top=np.empty((3, 0), np.int64),
+        sampled=np.array([1.0, 3.0, np.nan, 40.0]),  # the third has no candidates
+        full=np.array([11.0, 1.0, 11.0, 7.0]),
+        losses=np.array([1.0, 2.0, np.nan, 6.0]),
+        top=np.empty((4, 0), np.int64),
     )
-    monkeypatch.setattr(validation, "rank_targets", lambda *arguments: ranks)
+    monkeypatch.setattr(validation, "rank_targets", lambda *arguments, filter_seen: ranks)
     found = validation.validate(None, None, None)
     assert found.loss == 3
     assert found.sampled["NDCG@10"] == pytest.approx((1 + 1 / 2) / 3)  # log2(4) = 2
-    assert found.full["NDCG@10"] == pytest.approx((1 + 1 / 3) / 3)  # log2(8) = 3
+    assert found.full["NDCG@10"] == pytest.approx((1 + 1 / 3) / 4)  # log2(8) = 3
     assert found.sampled["MRR"] == pytest.approx((1 + 1 / 3 + 1 / 40) / 3)
 
 
