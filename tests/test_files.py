@@ -122,7 +122,7 @@ def test_standard_output_is_continued(tmp_path, into_file):
     with (tmp_path / "out").open("w") as out:
         done = subprocess.run(
             [sys.executable, "-c", program],
-            env=os.environ | {"PYTHONPATH": str(STAGES)},
+            env=os.environ | {"PYTHONPATH": str(STAGES), "PYTHONUNBUFFERED": ""},
             stdout=out if into_file else subprocess.PIPE,
             check=True,
         )
