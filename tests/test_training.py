@@ -277,6 +277,14 @@ def test_nan_weights_are_a_sentence():
         trainer.run_epoch(7)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_loss_that_is_no_number_is_a_sentence(value, monkeypatch):
+    trainer = trainer_of()
+    monkeypatch.setattr(trainer, "_learn", lambda step: torch.tensor(value))
+    with pytest.raises(UserError, match=f"the loss of epoch 2 is {value}"):
+        trainer.run_epoch(2)
+
+
 def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
     histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
     trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1)
