@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 from toys import (
     LAYOUTS,
     MAX_LENGTH,
@@ -18,6 +19,7 @@ from toys import (
     toy_sequences,
 )
 
+from sasrec import model as module
 from sasrec.model import VARIANTS, SASRec
 from sasrec.training import Trainer
 
@@ -79,6 +81,13 @@ def test_initial_weights():
     assert not torch.equal(weights["blocks.0.inner.weight"], weights["blocks.1.inner.weight"])
 
 
+def test_dropout_begins_from_the_models_seed():
+    first, again, other = (
+        SASRec(toy_config(dropout=0.5), 7, seed).noise.units(50).tolist() for seed in (3, 3, 4)
+    )
+    assert first == again != other
+
+
 def test_xavier_normal_has_the_same_spread():
     model = SASRec(toy_config(hidden_size=50, initialisation="xavier_normal"), 997, seed=3)
     deviation = model.item_embedding.weight[1:].std().item()
@@ -122,6 +131,24 @@ def test_dropout_is_where_the_authors_have_it(monkeypatch):
     # those before it, a head each, and both layers of the feed-forward, [T, D].
     block = [2 * (15 + 10), 60, 60]
     assert counts == [60, *block, *block]
+
+
+def test_the_plain_path_has_dropout_in_the_same_places(monkeypatch):
+    model = toy_model(toy_config(dropout=0.5))
+    monkeypatch.setattr(module, "by_hand", lambda x: False)
+    attend, rates, shapes = functional.scaled_dot_product_attention, [], []
+
+    def recorded(*inputs, dropout_p, **options):
+        rates.append(dropout_p)
+        return attend(*inputs, **options)
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", recorded)
+    monkeypatch.setattr(model.noise, "dropout", lambda x: shapes.append(list(x.shape)) or x)
+    batch = toy_batch(ROWS[1:3], 5)
+    model(batch)
+    assert (rates, shapes) == ([0.0] * 2, [])
+    model.train()(batch)
+    assert (rates[2:], shapes) == ([0.5] * 2, [[10, 6]] * 4)  # both layers of both blocks
 
 
 def test_dropout_of_all_updates_leaves_the_residual(monkeypatch):

@@ -277,6 +277,14 @@ def test_nan_weights_are_a_sentence():
         trainer.run_epoch(7)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_loss_that_is_no_number_is_a_sentence(value, monkeypatch):
+    trainer = trainer_of()
+    monkeypatch.setattr(trainer, "_learn", lambda step: torch.tensor(value))
+    with pytest.raises(UserError, match=f"the loss of epoch 2 is {value}"):
+        trainer.run_epoch(2)
+
+
 def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
     histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
     trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1)
@@ -302,7 +310,7 @@ def test_nobody_to_learn_from_is_a_sentence():
         "has a next one; 1 with all 3 items in training, so that no negative is left): bring users "
         "with more items, or more items than one user has"
     )
-    with pytest.raises(UserError, match=r"\(users 1 with fewer than two"):  # the only item there is
+    with pytest.raises(UserError, match=r"\(users 1 with fewer than two [^;]*\):"):  # and all items
         trainer_of(toy_sequences([[1]]), num_items=1)
 
 
