@@ -2,17 +2,15 @@
 
 Each is a text file of `user item` lines, a user's lines in chronological order, or a folder
 with user.npy and item.npy as preprocess writes it.
-Exit code: 0 if they are equal up to a relabelling, 1 if not, 2 if one cannot be read.
+Exit code: 0 if they are equal up to a relabelling, 1 if not, 2 if that cannot be found out.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from sasrec.comparison_text import describe
 from sasrec.data_comparison import compare
-from sasrec.errors import UserError
 from sasrec.files import write_json
 from sasrec.graph_reading import read_graph
 from sasrec.stage import run_main
@@ -22,25 +20,14 @@ SLOW = 1_000_000  # interactions from which on it takes a few seconds
 
 def main() -> None:
     arguments = _parse_arguments()
-    try:
-        reference, other = read_graph(arguments.reference), read_graph(arguments.other)
-    except UserError as error:
-        _fail(str(error))
+    reference, other = read_graph(arguments.reference), read_graph(arguments.other)
     if reference.num_interactions + other.num_interactions > SLOW:
         print("looking for a renaming of users and items ...", file=sys.stderr)
     report = compare(reference, other)
     print(describe(report))
     if arguments.json:
-        try:
-            write_json(arguments.json, report)
-        except OSError as error:
-            _fail(f"cannot write {arguments.json}: {error.strerror}")
+        write_json(arguments.json, report)
     sys.exit(0 if report["equal"] else 1)
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"compare_data.py: error: {message}", file=sys.stderr)
-    sys.exit(2)
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -60,4 +47,4 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_main(main, failed=2)

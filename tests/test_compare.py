@@ -12,6 +12,7 @@ import pytest
 from matplotlib import image
 from toy_results import USERS, compare, random_ranks, ranks_csv, seeded, write_lock, write_results
 
+from sasrec.errors import UserError
 from sasrec.experiment_comparison import report
 from sasrec.experiment_figure import draw_differences
 from sasrec.experiment_text import describe, sentence
@@ -121,6 +122,24 @@ def test_runs_that_share_a_seed_are_not_paired(here):
     found = compare("a-1,a-2", "b-1,b-2")
     assert not found.paired
     assert found.verdicts[0].difference.run_differences == ()
+
+
+def test_the_seed_of_the_resamples_counts(here):
+    write_results(here / "one", random_ranks(1))
+    write_results(here / "two", random_ranks(2))
+    first, again, other = (compare("one", "two", seed=seed).verdicts[3] for seed in (1, 1, 2))
+    assert first == again
+    assert first.difference.low != other.difference.low
+    assert first.difference.difference == other.difference.difference
+
+
+def test_as_many_resamples_are_needed_as_holms_least_level_takes(here):
+    """32 tests: the least p value, 2 / samples, times 32 must come under 0.05."""
+    write_results(here / "one", random_ranks(1))
+    write_results(here / "two", random_ranks(2))
+    with pytest.raises(UserError, match="1279 resamples are too few for 32 tests: take 1280"):
+        compare("one", "two", ks=range(1, 9), samples=1279)
+    assert len(compare("one", "two", ks=range(1, 9), samples=1280).verdicts) == 32
 
 
 def test_seeds_that_are_no_numbers_pair_nothing(here):

@@ -134,7 +134,7 @@ def test_command_explains_a_report_that_cannot_be_written(tmp_path: Path) -> Non
     (tmp_path / "taken").mkdir()
     result = run("data.txt", "data.txt", "--json", "taken", folder=tmp_path)
     assert result.returncode == 2
-    assert "cannot write taken: " in result.stderr
+    assert "taken is a folder, expected a file" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

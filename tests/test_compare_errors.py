@@ -164,7 +164,7 @@ def test_broken_companions_are_explained(here, name, content, message):
         (("one", "two", "--plot", "x.svg"), 2, "--plot x.svg: expected a name that ends in .png"),
         (("one",), 2, "the following arguments are required: B"),
         (("one", "main"), 1, "main: no such folder, and no experiment"),
-        (("one", "two", "--json", "one"), 1, "cannot write one: Is a directory"),
+        (("one", "two", "--json", "one"), 1, "one is a folder, expected a file"),
         (
             ("one", "two", "--samples", "1000", "-k", ",".join(map(str, range(1, 9)))),
             1,

@@ -151,6 +151,28 @@ def test_twins_are_exchanged_until_the_order_agrees() -> None:
     assert same_positions(reference, other, aligned).all()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_twins_keep_their_order_though_another_user_does_not(seed: int) -> None:
+    """Five users of the same seven items are free to be exchanged; user 5 is turned round."""
+    rng = np.random.default_rng(seed)
+    twins = [(user, item) for user in range(5) for item in rng.permutation(7)]
+    turned = [(5, 7), (5, 8), (5, 8), (5, 9), (5, 9), (5, 9)]
+    theirs, _, _ = renamed(np.array(twins + turned[::-1]), rng)
+    reference, other = graph_of(twins + turned), graph_of(theirs)
+    matching = find_relabelling(reference, other)
+    assert matching is not None
+    same = same_positions(reference, other, matching)
+    assert same.tolist() == [True] * 35 + [False] * 6
+
+
+def test_an_item_without_counterpart_makes_no_interaction_common() -> None:
+    reference, other = graph_of([(0, 0), (1, 1)]), graph_of([(0, 0), (0, 1), (1, 0)])
+    matching = Matching((np.array([0, 1]), np.array([0, -1])))
+    agreement = common_interactions(reference, other, matching)
+    assert agreement.reference.tolist() == [True, False]
+    assert agreement.other.tolist() == [True, False, False]
+
+
 def test_same_positions_count_from_the_end() -> None:
     reference = graph_of([(0, 5), (0, 6), (0, 7), (1, 5), (1, 6)])
     other = graph_of([(0, 6), (0, 7), (1, 6), (1, 5)])  # the first is lost, user 1 turned round

@@ -59,11 +59,11 @@ def run_stage(main: Callable[[], None], description: str | None) -> None:
     run_main(main)
 
 
-def run_main(main: Callable[[], None]) -> None:
+def run_main(main: Callable[[], None], *, failed: int = 1) -> None:
     """Call `main`; end the process with one sentence on stderr where the user can mend it.
 
-    Exit codes: 1 for a `UserError`, for memory that does not suffice, and for an error of the
-    operating system that has an explanation (no space, no permission); 130 for Ctrl-C. A bug
+    Exit codes: `failed` for a `UserError`, for memory that does not suffice, and for an error of
+    the operating system that has an explanation (no space, no permission); 130 for Ctrl-C. A bug
     keeps its traceback. Who stops reading the output, such as `head`, ends the process without a
     word. A process that another one started to train with (processes.py) tells that one instead.
     """
@@ -77,14 +77,14 @@ def run_main(main: Callable[[], None]) -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         _drop_output()
-        sys.exit(1)
+        sys.exit(failed)
     except Exception as error:
         sentence = _explain(error)
         if parent is not None:
             parent.tell(sentence, traceback.format_exc())
         if sentence is None:
             raise
-        _fail(sentence)
+        _fail(sentence, failed)
 
 
 def _print_anywhere() -> None:
@@ -142,7 +142,7 @@ def _what_was_asked(text: str) -> str:
     return " ".join(text.split()).rstrip(".") or "the system gave no more"
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, code: int) -> NoReturn:
     name = os.path.basename(sys.argv[0])
     print(printable(f"{name}: error: {message}"), file=sys.stderr)
-    sys.exit(1)
+    sys.exit(code)
