@@ -134,7 +134,8 @@ def test_the_key_holds_every_source_that_calls_kernels():
 
 
 LOAD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
 from functools import partial
 from sasrec import compiled_code, compiling
 compiling.WARMUP = sys.argv[1]
