@@ -124,6 +124,24 @@ def test_runs_that_share_a_seed_are_not_paired(here):
     assert found.verdicts[0].difference.run_differences == ()
 
 
+def test_no_run_is_left_out_of_pairs(here):
+    """Of seeds 1 and 2 against 1, 2 and 2 again one run would not count."""
+    a = write_seeds(here, "plain", (1, 2))
+    b = write_seeds(here, "lifted", (1, 2), LIFT)
+    write_results(here / "more", random_ranks(9, LIFT), seeded(2))
+    found = compare(a, f"{b},more")
+    assert not found.paired
+    assert len(found.b.runs) == 3
+
+
+def test_a_single_run_a_side_is_no_pair_of_seeds(here):
+    write_seeds(here, "plain", (1,))
+    write_seeds(here, "lifted", (1,), LIFT)
+    found = compare("plain-1", "lifted-1")
+    assert not found.paired
+    assert found.verdicts[0].difference.run_differences == ()
+
+
 def test_the_seed_of_the_resamples_counts(here):
     write_results(here / "one", random_ranks(1))
     write_results(here / "two", random_ranks(2))

@@ -38,6 +38,16 @@ def test_other_targets_are_refused_with_the_parameter_behind_them(here, change, 
         compare("one", "two")
 
 
+def test_the_last_run_of_a_side_is_checked_too(here):
+    for seed, name in enumerate(("one", "two", "three", "four")):
+        write_results(here / name, random_ranks(seed), seeded(seed))
+    path = here / "four" / "data" / "evaluation" / "ranks.csv"
+    path.write_text(path.read_text().replace("\n7,507,", "\n7,600,"))
+    for a, b, label in (("one,two", "three,four", "B"), ("one,four", "two,three", "A")):
+        with pytest.raises(UserError, match=rf"one \(A\) and four \({label}\) cannot be compared"):
+            compare(a, b)
+
+
 def test_other_candidates_or_another_ranking_are_refused(here):
     for name, md5 in (("one", "1"), ("two", "2"), ("three", "1")):
         write_results(here / name, random_ranks(int(md5) + len(name)))

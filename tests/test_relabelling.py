@@ -173,6 +173,16 @@ def test_an_item_without_counterpart_makes_no_interaction_common() -> None:
     assert agreement.other.tolist() == [True, False, False]
 
 
+def test_more_items_than_users_do_not_mix_them_up() -> None:
+    """Numbered by users instead of items, (0, 2) and (1, 0) would be the same."""
+    reference = graph_of([(0, 0), (0, 1), (0, 2), (1, 1)])
+    other = graph_of([(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)])
+    identity = Matching((np.arange(2), np.arange(3)))
+    agreement = common_interactions(reference, other, identity)
+    assert agreement.reference.tolist() == [True, True, False, True]
+    assert agreement.other.tolist() == [True, True, False, True, False]
+
+
 def test_same_positions_count_from_the_end() -> None:
     reference = graph_of([(0, 5), (0, 6), (0, 7), (1, 5), (1, 6)])
     other = graph_of([(0, 6), (0, 7), (1, 6), (1, 5)])  # the first is lost, user 1 turned round
