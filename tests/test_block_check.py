@@ -34,6 +34,12 @@ def test_they_agree_in_single_precision_and_with_short_sequences():
     check_blocks(SASRec(toy_config(max_length=2), 9, seed=1))
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_they_agree_where_a_norm_leaves_little_but_rounding(size):
+    for seed in range(5):
+        check_blocks(SASRec(toy_config(hidden_size=size), 9, seed))
+
+
 @pytest.mark.parametrize("after", [True, False])
 @pytest.mark.parametrize("query", [0, 1])
 @pytest.mark.parametrize("key_value", [0, 1])

@@ -20,6 +20,9 @@ from sasrec.losses import binary_cross_entropy
 from sasrec.model import SASRec
 
 FAR = 1e-3  # of the largest entry; rounding alone is some hundred times less
+# By hidden size: a norm of one or two units leaves little but rounding, divided by nearly nothing.
+# It came to 0.22 and 0.025 in a hundred models each, and to 6e-5 with three units.
+FAR_WITH_FEW = {1: 1.0, 2: 0.2}
 LENGTHS = [7, 1, 20, 3]
 
 
@@ -55,6 +58,7 @@ def check_blocks(model: SASRec) -> None:
                 f"the model's {name} holds NaN or infinite values: its training diverged; lower "
                 "train.learning_rate and train again"
             )
+    limit = FAR_WITH_FEW.get(model.config.hidden_size, FAR)
     was_training = model.training
     model.eval()
     try:
@@ -62,8 +66,8 @@ def check_blocks(model: SASRec) -> None:
             inputs = _Inputs(model, layout)
             if by_hand(inputs.x):
                 for part in _parts(model, inputs):
-                    _check_loops(part)
-            _check_ranking(model, inputs)
+                    _check_loops(part, limit)
+            _check_ranking(model, inputs, limit)
     finally:
         model.train(was_training)
 
@@ -129,14 +133,14 @@ def _parts(model: SASRec, inputs: _Inputs) -> Iterator[Part]:
     )
 
 
-def _check_loops(part: Part) -> None:
+def _check_loops(part: Part, limit: float) -> None:
     with plainly():
         expected = _with_gradients(part)
     found = _with_gradients(part)
     with torch.inference_mode():
         ranked = part.compute()  # which keeps nothing for a gradient
     far = float(np.max(list(map(_distance, [ranked, *found], [expected[0], *expected]))))  # or NaN
-    if not far <= FAR:
+    if not far <= limit:
         raise UserError(
             f"{part.name}: its formula in {part.formula} and {part.loops}, which computes it, "
             f"differ by {far:.2g} of the result or a gradient: change both alike, or let "
@@ -152,14 +156,14 @@ def _with_gradients(part: Part) -> list[Tensor]:
 
 
 @torch.inference_mode()
-def _check_ranking(model: SASRec, inputs: _Inputs) -> None:
+def _check_ranking(model: SASRec, inputs: _Inputs, limit: float) -> None:
     """Compare what ranking computes at each sequence's latest position with all positions'."""
     x, batch, last = inputs.x, inputs.batch, inputs.batch.layout.last_slots
     for number, block in enumerate(model.blocks, 1):
         with plainly():
             expected = block.formula(x, batch)[last]
         far = _distance(block.last(x, batch), expected)
-        if not far <= FAR:
+        if not far <= limit:
             raise UserError(
                 f"block {number}: its formula in model.py and `last`, which ranking computes "
                 f"instead (see last_attention.py), differ by {far:.2g} of the result: change both "
@@ -169,7 +173,7 @@ def _check_ranking(model: SASRec, inputs: _Inputs) -> None:
     with plainly():
         expected = model(batch)[last]
     far = _distance(model.last_states(batch), expected)
-    if not far <= FAR:
+    if not far <= limit:
         raise UserError(
             "the model: `forward` in model.py and `last_states`, which ranking computes instead, "
             f"differ by {far:.2g} of the result: change both alike"
