@@ -256,6 +256,15 @@ def test_few_users_are_told(here):
     assert "no parameters are known of one, two" in describe(compare("one", "two"))
 
 
+@pytest.mark.parametrize(("a", "b"), [("known", "unknown"), ("unknown", "known")])
+def test_parameters_that_one_side_alone_knows_are_no_difference(here, a, b):
+    write_results(here / "known", random_ranks(1), seeded(1))
+    write_results(here / "unknown", random_ranks(2))
+    found = compare(a, b)
+    assert found.params == {}
+    assert "no parameters are known of unknown" in describe(found)
+
+
 @pytest.mark.parametrize("place", ["run", "run/data/evaluation", "run/data/evaluation/ranks.csv"])
 def test_a_folder_or_its_file_name_the_same_ranks(here, place):
     ranks = random_ranks(1)

@@ -31,7 +31,7 @@ CAUSE = r" \(split.seed is 1 and 2\)"
 )
 def test_other_targets_are_refused_with_the_parameter_behind_them(here, change, message):
     write_results(here / "one", random_ranks(1), seeded(1) | {"split": {"seed": 1}})
-    write_results(here / "two", random_ranks(2), seeded(1) | {"split": {"seed": 2}})
+    write_results(here / "two", random_ranks(2), seeded(2) | {"split": {"seed": 2}})
     path = here / "two" / "data" / "evaluation" / "ranks.csv"
     path.write_text(change(path.read_text()))
     with pytest.raises(UserError, match=rf"one \(A\) and two \(B\) cannot be .*{message}{CAUSE}"):
@@ -64,6 +64,7 @@ def test_other_candidates_or_another_ranking_are_refused(here):
         ("one", "./one", "one and ./one are the same run, and on both sides"),
         ("one,two", "two", "two and two are the same run"),
         ("one,one", "two", "A: one and one are the same run, all ranks are equal"),
+        ("one,two,one", "two", "A: one and one are the same run, all ranks are equal"),
         ("one,copy", "two", "A: one and copy are the same run, all ranks are equal"),
         ("one,,two", "two", "A is 'one,,two': expected a name"),
         ("one", " ", "B is ' ': expected a name"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sasrec.metrics import bootstrap_intervals, metric_values, summarise
+from sasrec.metrics import bootstrap_intervals, metric_values, ranked, summarise
 
 KS = (1, 2, 3, 10)
 half_ranks = st.lists(st.integers(2, 60).map(lambda twice: twice / 2), min_size=1, max_size=20)
@@ -127,6 +127,16 @@ def test_bootstrap_contains_the_mean_and_only_values_that_occur(ranks):
 def test_bootstrap_in_several_blocks_still_holds_every_sample():
     ranks = np.arange(1.0, 9974.0)  # as many distinct ranks as users: 1002 resamples a block
     found = intervals(ranks, (4987,), samples=1100)["HR@4987"]
-    deviation = math.sqrt(0.25 / 9973)
-    assert found["low"] == pytest.approx(0.5 - 1.96 * deviation, abs=0.3 * deviation)
-    assert found["high"] == pytest.approx(0.5 + 1.96 * deviation, abs=0.3 * deviation)
+    drawn = np.random.default_rng(7).multinomial(9973, np.full(9973, 1 / 9973), size=1100)
+    low, high = np.percentile(drawn[:, :4987].sum(1) / 9973, [2.5, 97.5])
+    assert (found["low"], found["high"]) == (pytest.approx(low), pytest.approx(high))
+
+
+@pytest.mark.parametrize("ranks", [[], [math.nan, math.nan]])
+def test_somebody_must_be_ranked(ranks):
+    with pytest.raises(ValueError, match="no user is ranked"):
+        ranked(np.array(ranks, float))
+
+
+def test_users_without_a_rank_are_left_out():
+    assert ranked(np.array([2.0, math.nan, 1.5])).tolist() == [2.0, 1.5]
