@@ -249,3 +249,8 @@ def test_validation_sums_the_ranks_up():
     assert result.sampled == pytest.approx({"HR@10": 1, "NDCG@10": 3 / 4, "MRR": 2 / 3})
     expected = {"HR@10": 1, "NDCG@10": (1 + 1 / math.log2(5)) / 2, "MRR": 5 / 8}
     assert result.full == pytest.approx(expected)
+
+
+def test_a_target_without_a_history_is_refused():
+    with pytest.raises(UserError, match="user 2 has a target but no history to rank it after"):
+        rank(random_model(2), toy_sequences([[1], []]), targets_of([3, 4], [[5], [6]]))
