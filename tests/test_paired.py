@@ -103,6 +103,19 @@ def test_a_single_run_is_taken_to_vary_as_the_other_side_does():
     assert found.covers_seeds
 
 
+@pytest.mark.parametrize("pair_runs", [True, False])
+def test_noise_of_single_users_is_not_counted_again_as_a_shift(pair_runs):
+    """Runs differ by their users' noise alone: the bootstrap of users holds it already."""
+    wider = []
+    for repeat in range(20):
+        first, second = np.random.default_rng(repeat).normal(size=(2, 40, 50))
+        found = compare(first, second, pair_runs, samples=400)
+        alone = compare([first.mean(0)], [second.mean(0)], samples=400)
+        wider.append(half_width(found) / half_width(alone))
+    # With the noise counted twice, it would be sqrt(2) times as wide.
+    assert np.median(wider) < 1.25
+
+
 def test_p_value_of_shifts_is_students():
     # Differences of 4.303 standard errors with two degrees of freedom: p is 0.05.
     second = shifted_runs(np.array([-1, 0, 1]) + T[2] / math.sqrt(3), np.zeros(7))
