@@ -20,6 +20,10 @@ from sasrec.errors import UserError
 from sasrec.processes import run_processes
 from sasrec.stage import run_main
 
+# A shell's background jobs ignore the first of these, those under nohup the second.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 def main():
     number = os.environ.get("NUMBER")
     if number is None:
