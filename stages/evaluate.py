@@ -50,7 +50,9 @@ def main() -> None:
     params = load_params("evaluate", EvaluateParams)
     device = choose_device(params.device, key="evaluate.device")
     description, dataset = read_description(MODEL), read_split_facts(TEST)
-    check_same_data(description.data, dataset, model_path=MODEL, folder=TEST, remedy=TRAIN_AGAIN)
+    check_same_data(
+        description.data, dataset, known_path=MODEL, found_path=TEST, remedy=TRAIN_AGAIN
+    )
     training, validation = read_curves(MODEL)
     model = load_model(MODEL, device)
     counts = {"num_users": dataset.num_users, "num_items": dataset.num_items}

@@ -97,7 +97,7 @@ def main() -> None:
 def read_inputs() -> Inputs:
     dataset = read_split_facts(TRAIN)
     check_same_data(
-        dataset, read_split_facts(VALID), model_path=TRAIN, folder=VALID, remedy=SPLIT_AGAIN
+        dataset, read_split_facts(VALID), known_path=TRAIN, found_path=VALID, remedy=SPLIT_AGAIN
     )
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))

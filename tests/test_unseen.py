@@ -142,6 +142,12 @@ def test_too_few_items_for_most_users_is_a_sentence_with_a_way_out(histories, co
         assert found.any(1).tolist() == [True, True, False, False]
 
 
+def test_more_candidates_than_there_is_room_for_are_refused_at_once():
+    sequences = toy_sequences([[1, 2], [3]])
+    with pytest.raises(UserError, match="with 10 or fewer at least half of them can be ranked"):
+        candidates_for(sequences, [1, 2], 10**12)
+
+
 def sampler_of(*histories, num_items=NUM_ITEMS):
     sequences = toy_sequences(histories)
     return NegativeSampler.build(

@@ -31,28 +31,23 @@ def draw_candidates(
     Raises:
         UserError: that is so for more than half of the users.
     """
-    unseen_counts = _unseen_counts(sequences, users, num_items, block)
-    enough = unseen_counts >= num_candidates
-    if enough.sum() < len(users) / 2:
+    counts, drawn = [], []
+    for start in range(0, len(users), block):
+        unseen = unseen_items(sequences, users[start : start + block], num_items)
+        counts.append(unseen.counts)
+        rows = np.flatnonzero(unseen.counts >= num_candidates)
+        if len(rows):
+            ranks = _distinct(unseen.counts[rows], num_candidates, generator)
+            items = np.sort(unseen.nth(rows[:, None], ranks), axis=1)
+            drawn.append((start + rows, items.astype(np.int32)))
+    unseen_counts = np.concatenate(counts)
+    if (unseen_counts >= num_candidates).sum() < len(users) / 2:
         raise UserError(_too_many(num_candidates, unseen_counts, num_items))
+    # Only now: so many candidates may be asked for that there is no room for them.
     candidates = np.zeros((len(users), num_candidates), np.int32)
-    kept = np.flatnonzero(enough)
-    for start in range(0, len(kept), block):
-        places = kept[start : start + block]
-        unseen = unseen_items(sequences, users[places], num_items)
-        ranks = _distinct(unseen.counts, num_candidates, generator)
-        rows = np.arange(len(places))[:, None]
-        candidates[places] = np.sort(unseen.nth(rows, ranks), axis=1)
+    for places, items in drawn:
+        candidates[places] = items
     return candidates
-
-
-def _unseen_counts(
-    sequences: Sequences, users: np.ndarray, num_items: int, block: int
-) -> np.ndarray:
-    """How many items each of `users` never interacted with: int64 [E]."""
-    starts = range(0, len(users), block)
-    parts = (unseen_items(sequences, users[start : start + block], num_items) for start in starts)
-    return np.concatenate([part.counts for part in parts])
 
 
 def _too_many(num_candidates: int, unseen_counts: np.ndarray, num_items: int) -> str:

@@ -70,19 +70,19 @@ def read_split_facts(folder: Path) -> SplitFacts:
 
 
 def check_same_data(
-    model: SplitFacts, found: DatasetFacts, *, model_path: Path, folder: Path, remedy: str
+    known: SplitFacts, found: DatasetFacts, *, known_path: Path, found_path: Path, remedy: str
 ) -> None:
-    """Raise UserError unless `folder` holds the data that a model was trained on.
+    """Raise UserError unless two things, such as a model and a split, are of the same data.
 
     Args:
-        model: what the model, or the training data, in `model_path` is of.
-        found: what `folder` is of; its split counts if it is one.
+        known: what the model or the training data in `known_path` is of.
+        found: what `found_path` is of; the split counts only where this is of one.
         remedy: what to do.
     """
     kind = type(found)  # what both know
-    if any(getattr(model, name) != getattr(found, name) for name in kind.model_fields):
+    if any(getattr(known, name) != getattr(found, name) for name in kind.model_fields):
         raise UserError(
-            f"{model_path} is of other data than {folder}: {_describe(model)}, and here "
+            f"{known_path} is of other data than {found_path}: {_describe(known)}, and here "
             f"{_describe(found)}; {remedy}"
         )
 

@@ -60,7 +60,7 @@ def check_data_of_model(description: ModelDescription, model: Path, interactions
     """Raise UserError unless `interactions` holds the data that the model in `model` is of."""
     facts = read_dataset_facts(interactions, stage="preprocess")
     check_same_data(
-        description.data, facts, model_path=model, folder=interactions, remedy="run `dvc repro`"
+        description.data, facts, known_path=model, found_path=interactions, remedy="run `dvc repro`"
     )
 
 
@@ -79,7 +79,7 @@ def history_before_test(
     """
     facts = read_split_facts(test)
     check_same_data(
-        description.data, facts, model_path=model, folder=test, remedy="run `dvc repro`"
+        description.data, facts, known_path=model, found_path=test, remedy="run `dvc repro`"
     )
     histories = Sequences.load(test, num_users=facts.num_users, num_items=facts.num_items)
     history = histories.of(user).tolist()
