@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
-from sasrec.errors import UserError
-from sasrec.metrics import metric_values
-from sasrec.results import RANKS, Results, find_results
-from sasrec.stage import run_main
+from sasrec.base.errors import UserError
+from sasrec.base.script import run_main
+from sasrec.comparing.runs.results import RANKS, Results, find_results
+from sasrec.ranking.metrics import metric_values
 
 COUNT, K = 100, 10
 

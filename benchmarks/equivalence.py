@@ -19,18 +19,20 @@ import torch
 from torch.nn import functional
 from workloads import train_params
 
-from sasrec import embedding, layer_norm, losses, model
-from sasrec.batches import SequenceReader
-from sasrec.compiling import prepare
-from sasrec.files import read_json
-from sasrec.hyperparameters import ModelParams
-from sasrec.memory import keep_freed_memory
-from sasrec.noise import Noise
-from sasrec.params import load_params
-from sasrec.sequences import Sequences
-from sasrec.targets import Targets
-from sasrec.training import Trainer
-from sasrec.validation import validate
+from sasrec.base.files import read_json
+from sasrec.base.params import load_params
+from sasrec.batching.batches import SequenceReader
+from sasrec.data.sequences import Sequences
+from sasrec.data.targets import Targets
+from sasrec.kernels.compiling import prepare
+from sasrec.machine.memory import keep_freed_memory
+from sasrec.model import embedding, layer_norm
+from sasrec.model import sasrec as model
+from sasrec.model.noise import Noise
+from sasrec.model.params import ModelParams
+from sasrec.objectives import losses
+from sasrec.ranking.validation import validate
+from sasrec.training.trainer import Trainer
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

@@ -15,12 +15,12 @@ import pandas as pd
 from timing import Timing, describe_machine
 from workloads import Workload, train_params
 
-from sasrec import training
-from sasrec.compiling import prepare
-from sasrec.devices import choose_device
-from sasrec.model import SASRec
-from sasrec.sequences import Sequences
-from sasrec.training import Trainer
+from sasrec.data.sequences import Sequences
+from sasrec.kernels.compiling import prepare
+from sasrec.machine.devices import choose_device
+from sasrec.model.sasrec import SASRec
+from sasrec.training import trainer as training
+from sasrec.training.trainer import Trainer
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

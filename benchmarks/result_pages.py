@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 from result_tables import METRICS, Table
 
-from sasrec.errors import UserError
-from sasrec.files import new_file
+from sasrec.base.errors import UserError
+from sasrec.base.files import new_file
 
 
 def fill_page(tables: dict[str, Table], page: Path, folder: Path) -> None:

@@ -20,12 +20,12 @@ import pandas as pd
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
-from sasrec.errors import UserError
-from sasrec.experiment_comparison import compare_sides
-from sasrec.experiments import Run, Side, load_side
-from sasrec.files import write_csv
-from sasrec.metrics import metric_values
-from sasrec.results import find_results
+from sasrec.base.errors import UserError
+from sasrec.base.files import write_csv
+from sasrec.comparing.runs.comparison import compare_sides
+from sasrec.comparing.runs.experiments import Run, Side, load_side
+from sasrec.comparing.runs.results import find_results
+from sasrec.ranking.metrics import metric_values
 
 METRICS = [
     (protocol, metric) for protocol in ("sampled", "full") for metric in ("HR@10", "NDCG@10")

@@ -20,10 +20,10 @@ from result_pages import fill_page
 from result_tables import Table, collect, load_tables
 from timing import describe_machine
 
-from sasrec.errors import UserError
-from sasrec.results import find_results
-from sasrec.revisions import queue_state
-from sasrec.stage import run_main
+from sasrec.base.errors import UserError
+from sasrec.base.script import run_main
+from sasrec.comparing.runs.results import find_results
+from sasrec.comparing.runs.revisions import queue_state
 
 DOCS = Path("docs")
 

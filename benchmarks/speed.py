@@ -16,14 +16,14 @@ from peer import Peer
 from timing import Timing, describe_machine, matrix_product_peak, once
 from workloads import Workload, games, movielens, train_params
 
-from sasrec.batches import SequenceReader
-from sasrec.compiling import prepare
-from sasrec.devices import choose_device
-from sasrec.memory import keep_freed_memory
-from sasrec.model import SASRec
-from sasrec.ranking import rank_targets
-from sasrec.targets import Targets
-from sasrec.training import Trainer
+from sasrec.batching.batches import SequenceReader
+from sasrec.data.targets import Targets
+from sasrec.kernels.compiling import prepare
+from sasrec.machine.devices import choose_device
+from sasrec.machine.memory import keep_freed_memory
+from sasrec.model.sasrec import SASRec
+from sasrec.ranking.ranks import rank_targets
+from sasrec.training.trainer import Trainer
 
 
 def main() -> None:

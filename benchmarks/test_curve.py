@@ -16,20 +16,20 @@ import pandas as pd
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
-import sasrec.threads  # isort: skip  # noqa: F401, before torch
-from sasrec.batches import SequenceReader
-from sasrec.compiling import prepare
-from sasrec.files import read_json, write_csv
-from sasrec.hyperparameters import ModelParams
-from sasrec.memory import keep_freed_memory
-from sasrec.metrics import metric_values, summarise
-from sasrec.model import SASRec
-from sasrec.params import load_params
-from sasrec.ranking import Ranks, rank_targets
-from sasrec.sequences import Sequences
-from sasrec.stage import run_main
-from sasrec.targets import Targets
-from sasrec.training import Trainer, TrainParams
+import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
+from sasrec.base.files import read_json, write_csv
+from sasrec.base.params import load_params
+from sasrec.base.script import run_main
+from sasrec.batching.batches import SequenceReader
+from sasrec.data.sequences import Sequences
+from sasrec.data.targets import Targets
+from sasrec.kernels.compiling import prepare
+from sasrec.machine.memory import keep_freed_memory
+from sasrec.model.params import ModelParams
+from sasrec.model.sasrec import SASRec
+from sasrec.ranking.metrics import metric_values, summarise
+from sasrec.ranking.ranks import Ranks, rank_targets
+from sasrec.training.trainer import Trainer, TrainParams
 
 SPLIT = Path("data/split")
 CPU = torch.device("cpu")

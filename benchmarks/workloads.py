@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
-import sasrec.threads  # isort: skip  # noqa: F401, before torch
-from sasrec.model import ModelConfig
-from sasrec.sequences import Sequences
-from sasrec.training import TrainParams
+import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
+from sasrec.data.sequences import Sequences
+from sasrec.model.sasrec import ModelConfig
+from sasrec.training.trainer import TrainParams
 
 
 @dataclass(frozen=True)

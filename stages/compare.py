@@ -14,13 +14,13 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from sasrec.errors import UserError
-from sasrec.experiment_comparison import compare_sides, report
-from sasrec.experiment_figure import draw_differences
-from sasrec.experiment_text import describe
-from sasrec.experiments import load_side
-from sasrec.files import write_json
-from sasrec.stage import run_main
+from sasrec.base.errors import UserError
+from sasrec.base.files import write_json
+from sasrec.base.script import run_main
+from sasrec.comparing.runs.comparison import compare_sides, report
+from sasrec.comparing.runs.experiments import load_side
+from sasrec.comparing.runs.figure import draw_differences
+from sasrec.comparing.runs.text import describe
 
 MAX_SAMPLES = 10_000_000  # 80 MB a test
 MAX_K = 1_000_000_000

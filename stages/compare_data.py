@@ -9,11 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from sasrec.comparison_text import describe
-from sasrec.data_comparison import compare
-from sasrec.files import write_json
-from sasrec.graph_reading import read_graph
-from sasrec.stage import run_main
+from sasrec.base.files import write_json
+from sasrec.base.script import run_main
+from sasrec.comparing.datasets.comparison import compare
+from sasrec.comparing.datasets.reading import read_graph
+from sasrec.comparing.datasets.text import describe
 
 SLOW = 1_000_000  # interactions from which on it takes a few seconds
 

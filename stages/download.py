@@ -11,12 +11,12 @@ folder counts from the repository's root. Downloads are kept in .cache/downloads
 
 from pathlib import Path
 
-from sasrec.data_params import DataParams
-from sasrec.files import write_json
-from sasrec.outputs import Outputs
-from sasrec.params import load_params
-from sasrec.raw_data import collect
-from sasrec.stage import run_stage
+from sasrec.base.files import write_json
+from sasrec.base.outputs import Outputs
+from sasrec.base.params import load_params
+from sasrec.base.script import run_stage
+from sasrec.sources.collecting import collect
+from sasrec.sources.params import DataParams
 
 RAW = Path("data/raw")
 OUTPUTS = Outputs(RAW, folders=(RAW,))

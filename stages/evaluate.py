@@ -7,25 +7,25 @@ Writes  metrics/test.json        HR@k, NDCG@k, MRR by protocol; coverage, popula
         plots/                   CSV files that DVC draws, and the same as PNG
 """
 
-import sasrec.threads  # isort: skip  # noqa: F401, before torch
+import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 from pathlib import Path
 
-from sasrec.batches import SequenceReader
-from sasrec.checkpoint import load_model, read_curves, read_description
-from sasrec.compiling import prepare
-from sasrec.dataset_facts import check_same_data, read_split_facts
-from sasrec.devices import choose_device
-from sasrec.evaluate_params import EvaluateParams
-from sasrec.evaluation import TOP_K, evaluate
-from sasrec.figures import draw_by_length, draw_by_rank, draw_training
-from sasrec.files import write_csv, write_json
-from sasrec.memory import keep_freed_memory
-from sasrec.outputs import Outputs
-from sasrec.params import load_params
-from sasrec.ranking import note_on_repeats, rank_targets
-from sasrec.sequences import Sequences
-from sasrec.stage import run_stage
-from sasrec.targets import Targets
+from sasrec.base.files import write_csv, write_json
+from sasrec.base.outputs import Outputs
+from sasrec.base.params import load_params
+from sasrec.base.script import run_stage
+from sasrec.batching.batches import SequenceReader
+from sasrec.data.facts import check_same_data, read_split_facts
+from sasrec.data.sequences import Sequences
+from sasrec.data.targets import Targets
+from sasrec.kernels.compiling import prepare
+from sasrec.machine.devices import choose_device
+from sasrec.machine.memory import keep_freed_memory
+from sasrec.model.checkpoint import load_model, read_curves, read_description
+from sasrec.ranking.evaluation import TOP_K, evaluate
+from sasrec.ranking.figures import draw_by_length, draw_by_rank, draw_training
+from sasrec.ranking.params import EvaluateParams
+from sasrec.ranking.ranks import note_on_repeats, rank_targets
 
 TEST = Path("data/split/test")
 MODEL = Path("data/model")

@@ -23,23 +23,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sasrec.catalogue import write_catalogue
-from sasrec.cleaning import prepare
-from sasrec.data_params import DataParams
-from sasrec.dataset_facts import SourceFacts
-from sasrec.datasets import DATASETS
-from sasrec.errors import UserError
-from sasrec.files import read_json_as, write_json
-from sasrec.fingerprints import of_interactions
-from sasrec.interactions import Interactions, describe, summarise, write_interactions
-from sasrec.outputs import Outputs
-from sasrec.own_file import LocalLayout
-from sasrec.params import load_params
-from sasrec.parsing import parse
-from sasrec.rounding import rounded
-from sasrec.source import Source
-from sasrec.stage import run_stage
-from sasrec.ties import find_ties, tie_notices
+from sasrec.base.errors import UserError
+from sasrec.base.files import read_json_as, write_json
+from sasrec.base.outputs import Outputs
+from sasrec.base.params import load_params
+from sasrec.base.rounding import rounded
+from sasrec.base.script import run_stage
+from sasrec.data.catalogue import write_catalogue
+from sasrec.data.facts import SourceFacts
+from sasrec.data.fingerprints import of_interactions
+from sasrec.preparing.cleaning import prepare
+from sasrec.preparing.interactions import Interactions, describe, summarise, write_interactions
+from sasrec.preparing.own_file import LocalLayout
+from sasrec.preparing.parsing import parse
+from sasrec.preparing.source import Source
+from sasrec.preparing.ties import find_ties, tie_notices
+from sasrec.sources.datasets import DATASETS
+from sasrec.sources.params import DataParams
 
 RAW = Path("data/raw")
 INTERACTIONS = Path("data/interactions")

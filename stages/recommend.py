@@ -9,7 +9,7 @@ only if the model was validated so (evaluate.filter_seen: false). Reads data/mod
 data/interactions/; with --before-test also data/split/test/.
 """
 
-import sasrec.threads  # isort: skip  # noqa: F401, before torch
+import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 import argparse
 import sys
 from functools import partial
@@ -17,17 +17,17 @@ from pathlib import Path
 
 import torch
 
-from sasrec.checkpoint import load_model, read_description
-from sasrec.compiling import prepare
-from sasrec.errors import printable
-from sasrec.recommending import (
+from sasrec.base.errors import printable
+from sasrec.base.script import run_main
+from sasrec.kernels.compiling import prepare
+from sasrec.model.checkpoint import load_model, read_description
+from sasrec.ranking.recommending import (
     Catalogue,
     check_data_of_model,
     history_before_test,
     recommend,
     whole_history,
 )
-from sasrec.stage import run_main
 
 CPU = torch.device("cpu")
 MODEL = Path("data/model")

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from sasrec.candidates import draw_candidates
-from sasrec.dataset_facts import SplitFacts
-from sasrec.files import write_json
-from sasrec.fingerprints import of_split
-from sasrec.numbered import NumberedData, read_numbered
-from sasrec.outputs import Outputs
-from sasrec.params import load_params
-from sasrec.splitting import Split, SplitParams, cut
-from sasrec.stage import run_stage
-from sasrec.targets import Targets
+from sasrec.base.files import write_json
+from sasrec.base.outputs import Outputs
+from sasrec.base.params import load_params
+from sasrec.base.script import run_stage
+from sasrec.data.facts import SplitFacts
+from sasrec.data.fingerprints import of_split
+from sasrec.data.interactions import NumberedData, read_numbered
+from sasrec.data.targets import Targets
+from sasrec.splitting.candidates import draw_candidates
+from sasrec.splitting.cutting import Split, SplitParams, cut
 
 INTERACTIONS = Path("data/interactions")
 SPLIT = Path("data/split")

@@ -8,35 +8,35 @@ Writes  data/model/          model.safetensors, model.json (what rebuilds it),
         .cache/timings/      speed, which is not the same twice (no output of the stage)
 """
 
-import sasrec.threads  # isort: skip  # noqa: F401, before torch
+import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sasrec.checkpoint import save_model
-from sasrec.compiling import prepare
-from sasrec.dataset_facts import SplitFacts, check_same_data, read_split_facts
-from sasrec.devices import choose_device, describe_device
-from sasrec.distributed import is_launched, launch, world
-from sasrec.evaluate_params import EvaluateParams
-from sasrec.files import write_csv, write_json
-from sasrec.fitting import fit
-from sasrec.hyperparameters import ModelParams
-from sasrec.memory import keep_freed_memory
-from sasrec.memory_need import check_memory
-from sasrec.model import SASRec
-from sasrec.outputs import Outputs
-from sasrec.params import load_params
-from sasrec.ranking import note_on_repeats
-from sasrec.records import curves, model_description, timing, train_metrics
-from sasrec.sequences import Sequences
-from sasrec.stage import run_stage
-from sasrec.targets import Targets
-from sasrec.timings import keep_timing
-from sasrec.training import Trainer, TrainParams
-from sasrec.validation import validate
+from sasrec.base.files import write_csv, write_json
+from sasrec.base.outputs import Outputs
+from sasrec.base.params import load_params
+from sasrec.base.script import run_stage
+from sasrec.data.facts import SplitFacts, check_same_data, read_split_facts
+from sasrec.data.sequences import Sequences
+from sasrec.data.targets import Targets
+from sasrec.kernels.compiling import prepare
+from sasrec.machine.devices import choose_device, describe_device
+from sasrec.machine.distributed import is_launched, launch, world
+from sasrec.machine.memory import keep_freed_memory
+from sasrec.model.checkpoint import save_model
+from sasrec.model.params import ModelParams
+from sasrec.model.sasrec import SASRec
+from sasrec.ranking.params import EvaluateParams
+from sasrec.ranking.ranks import note_on_repeats
+from sasrec.ranking.validation import validate
+from sasrec.training.fitting import fit
+from sasrec.training.memory_need import check_memory
+from sasrec.training.records import curves, model_description, timing, train_metrics
+from sasrec.training.timings import keep_timing
+from sasrec.training.trainer import Trainer, TrainParams
 
 TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")

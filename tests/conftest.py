@@ -12,8 +12,8 @@ import torch
 from hypothesis import settings
 from toy_stages import run, set_params, write_interactions
 
-from sasrec import compiled_code, compiling
-from sasrec.private_file import CacheError, PrivateFile
+from sasrec.base.private_file import CacheError, PrivateFile
+from sasrec.kernels import compiled_code, compiling
 
 torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)

@@ -1,1 +1,0 @@
-"""What the stage scripts share; see each module. Nothing is imported here on purpose."""

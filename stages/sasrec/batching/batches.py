@@ -1,0 +1,129 @@
+"""Batches: random in who shares one, end to end or a row each in how they lie.
+
+Shapes: B sequences of a batch, T slots (see layout.py).
+
+Sorting users into batches by length would save padding on a GPU, and make learning worse: a mean
+over a batch of short histories gives each of their items many times the weight. So training never
+does that (ranking does, where nothing is learnt); how the sequences of a batch are laid out changes
+nothing that is learnt.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sasrec.batching.layout import Layout, lay_out, lay_out_dense
+from sasrec.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the model reads.
+
+    Attributes:
+        items: int64 [T], 0 at padding.
+        layout: where each sequence lies.
+    """
+
+    items: Tensor
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """A batch with what it is to predict.
+
+    Attributes:
+        inputs: the items of each sequence but its last one.
+        targets: int64 [T], the item that follows each slot's, 0 at padding.
+        users: int64 [B], whose sequence it is.
+    """
+
+    inputs: Batch
+    targets: Tensor
+    users: Tensor
+
+
+class SequenceReader:
+    """Cuts batches out of sequences that lie in memory-mapped files or on a GPU.
+
+    Args:
+        sequences: what to read; on the CPU it stays memory-mapped.
+        max_length: the most recent positions that are kept, n in the paper.
+        device: where batches are wanted; to a device other than the CPU the sequences are
+            copied once.
+        dense: a row of `max_length` a sequence instead of end to end. Shapes are then fixed
+            and no step waits for the host: what a GPU or a compiler wants.
+    """
+
+    def __init__(
+        self, sequences: Sequences, max_length: int, device: torch.device, *, dense: bool
+    ) -> None:
+        assert max_length >= 1
+        assert dense or device.type == "cpu", "packed batches are made on the CPU"
+        self.max_length = max_length
+        self.device = device
+        self.dense = dense
+        self.sequences = sequences
+        self._lengths = sequences.lengths
+        if dense:
+            self._offsets = torch.from_numpy(np.array(sequences.offsets)).to(device)
+            self._items = torch.from_numpy(sequences.items).to(device)
+
+    def training_batch(self, users: np.ndarray) -> TrainingBatch:
+        """The sequences of `users` (int64 [B], at least two items each), each item and its next."""
+        users, layout, (items, targets) = self._read(users, reserve=1)
+        return TrainingBatch(Batch(items, layout), targets, users)
+
+    def histories(self, users: np.ndarray) -> tuple[Batch, Tensor]:
+        """All of each user's items, at most `max_length`; with the users in the layout's order."""
+        users, layout, (items,) = self._read(users, reserve=0)
+        return Batch(items, layout), users
+
+    def _read(self, users: np.ndarray, reserve: int) -> tuple[Tensor, Layout, list[Tensor]]:
+        """Users in the layout's order; items at the layout's slots, then those `reserve` later."""
+        users = np.asarray(users, np.int64)
+        lengths = np.minimum(self._lengths[users] - reserve, self.max_length)
+        assert (lengths >= 1).all(), "a user without positions"
+        read = self._read_dense if self.dense else self._read_packed
+        return read(users, lengths, reserve)
+
+    def _read_packed(
+        self, users: np.ndarray, lengths: np.ndarray, reserve: int
+    ) -> tuple[Tensor, Layout, list[Tensor]]:
+        layout = lay_out(lengths)
+        # The latest position of a user reads the last item but `reserve`.
+        latest = self.sequences.offsets[users + 1] - 1 - reserve
+        sources = latest[layout.sequences.numpy()] - layout.positions.numpy()
+        arrays = [
+            torch.from_numpy(self.sequences.items[sources + shift].astype(np.int64))
+            for shift in range(reserve + 1)
+        ]
+        return torch.from_numpy(users), layout, arrays
+
+    def _read_dense(
+        self, users: np.ndarray, lengths: np.ndarray, reserve: int
+    ) -> tuple[Tensor, Layout, list[Tensor]]:
+        there, on_device = (
+            torch.from_numpy(array).to(self.device, non_blocking=True) for array in (users, lengths)
+        )
+        layout = lay_out_dense(on_device, self.max_length)
+        # The latest position of a user reads the last item but `reserve`.
+        sources = self._offsets[there + 1][layout.sequences] - 1 - reserve - layout.positions
+        arrays = [
+            torch.where(layout.real, self._items[sources + shift].long(), 0)
+            for shift in range(reserve + 1)
+        ]
+        return there, layout, arrays
+
+
+def epoch_batches(
+    users: np.ndarray, batch_size: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """All `users` (int64 [U]) in random order, cut into batches; the last may be smaller."""
+    order = generator.permutation(users)
+    edges = [*range(0, len(order), batch_size), len(order)]
+    return [order[start:stop] for start, stop in pairwise(edges)]

@@ -1,0 +1,52 @@
+"""Which items lie outside a user's history, and the r-th of them, without rejection.
+
+Of N items a user knows m; the r-th of the N - m others, r from 0, is
+
+    r + 1 + |{j : h_j - 1 - j <= r}|        with the known items h_0 < h_1 < ... < h_{m-1},
+
+since h_j - 1 - j of the others come before h_j. The keys h_j - 1 - j of several users, each
+user's shifted by a multiple of N, are one sorted array: many look-ups are one binary search.
+Unlike drawing again until it fits, this ends for users who know nearly everything.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sasrec.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class UnseenItems:
+    """For R rows (users), what is outside each row's history.
+
+    Attributes:
+        num_items: N.
+        keys: int64 [sum of m], sorted: row * N + h_j - 1 - j.
+        starts: int64 [R], where each row's keys begin.
+        counts: int64 [R], N - m, the number of items outside the history.
+    """
+
+    num_items: int
+    keys: np.ndarray
+    starts: np.ndarray
+    counts: np.ndarray
+
+    def nth(self, rows: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        """The item ids at `rank` (int64, 0 <= rank < counts[row]) among each row's unseen items."""
+        below = np.searchsorted(self.keys, rows * self.num_items + rank, side="right")
+        return rank + 1 + below - self.starts[rows]
+
+
+def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> UnseenItems:
+    """What lies outside the history of each of `users` (int64 [R]); row i is users[i]."""
+    lengths = sequences.lengths[users]
+    rows = np.repeat(np.arange(len(users)), lengths)
+    ends = np.cumsum(lengths)
+    slots = np.arange(len(rows)) + np.repeat(sequences.offsets[users] - (ends - lengths), lengths)
+    known = np.unique(rows * (num_items + 1) + sequences.items[slots])
+    rows, items = np.divmod(known, num_items + 1)
+    seen = np.bincount(rows, minlength=len(users))
+    starts = np.cumsum(seen) - seen
+    keys = rows * num_items + items - 1 - (np.arange(len(rows)) - starts[rows])
+    return UnseenItems(num_items, keys, starts, num_items - seen)

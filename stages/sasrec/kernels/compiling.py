@@ -1,0 +1,125 @@
+"""Having a model's kernels ready before it is used, always compiled in the same way.
+
+Code that a process has just compiled rounds a little differently from the same code loaded as
+bytes: the compiler may join functions otherwise. So that the same seed gives the same bytes, a
+process of its own compiles everything, from nothing and in one order (kernel_warmup.py), and all
+others load what it left. It hands that over through a pipe, so that a cache which cannot be used
+costs time and nothing else.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from sasrec.base.private_file import CacheError, PrivateFile
+from sasrec.kernels.block_check import check_blocks
+from sasrec.kernels.compiled_code import compiler, take_over
+from sasrec.model.sasrec import SASRec
+
+WARMUP = "sasrec.kernels.warmup"  # the module that the other process runs
+PACKAGE = Path(__file__).parents[1]
+# What decides which kernels are compiled, for which types, and in which order.
+SOURCES = (
+    *("kernels/**/*.py", "model/embedding.py", "model/layer_norm.py"),
+    *("objectives/losses.py", "training/deferred_adam.py"),
+)
+
+
+class CompilingError(Exception):
+    """The other process did not end well, as the message says."""
+
+
+def prepare(model: SASRec, report: Callable[[str], None] = print) -> None:
+    """Have the kernels of a model loaded and every shortcut checked: before it trains or ranks.
+
+    Args:
+        model: on its device. On a GPU there are no kernels, but shortcuts.
+        report: told if it will take a while, and what stands in the way of keeping the kernels.
+
+    Raises:
+        UserError: a shortcut differs from the formula.
+    """
+    if model.item_embedding.weight.device.type == "cpu":
+        size, num_heads = model.config.hidden_size, model.config.num_heads
+        try:
+            take_over(_kept_code(size, num_heads, report))
+        except CompilingError as error:
+            report(f"compiling loops failed ({error}): each is compiled when it is first needed")
+    check_blocks(model)
+
+
+def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> bytes:
+    """The kernels for this size: kept, or compiled now and kept if that can be."""
+    file = PrivateFile("loops", key(size, num_heads))
+    with ExitStack() as until_written:
+        try:
+            if code := file.read():
+                return code
+            report("compiling loops for this model: about 40 s, once on this machine")
+            until_written.enter_context(file.lock())
+            if code := file.read():  # another process was compiling
+                return code
+        except CacheError as error:
+            report(_not_kept(error))
+            return _compile(size, num_heads)
+        code = _compile(size, num_heads)
+        try:
+            file.write(code)
+        except CacheError as error:
+            report(_not_kept(error))
+        return code
+
+
+def _not_kept(reason: CacheError) -> str:
+    return (
+        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 40 s: "
+        "let XDG_CACHE_HOME name a folder that only you can write to"
+    )
+
+
+def key(*settings: object) -> str:
+    """All that compiled kernels depend on, with the settings that they are compiled for."""
+    sources = hashlib.sha256()
+    for path in sorted(path for name in SOURCES for path in PACKAGE.glob(name)):
+        sources.update(path.read_bytes())
+    threads = "many" if torch.get_num_threads() > 1 else "one"
+    return "\n".join([sources.hexdigest(), *map(str, settings), threads, compiler()])
+
+
+def _compile(size: int, num_heads: int) -> bytes:
+    """What the other process compiled. It ends when this one does, killed or not.
+
+    Raises:
+        CompilingError: it could not be started, or failed.
+    """
+    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    threads = str(min(2, torch.get_num_threads()))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": threads}
+    ours, alive = os.pipe()  # what it waits on to see that we have gone
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", WARMUP, str(size), str(num_heads)],
+            env=environment,
+            stdin=ours,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            try:
+                code, errors = process.communicate()
+            finally:
+                process.kill()
+    except OSError as error:
+        raise CompilingError(error.strerror or error) from None
+    finally:
+        os.close(ours)
+        os.close(alive)
+    if process.returncode:
+        lines = errors.decode(errors="replace").splitlines() or [f"exit {process.returncode}"]
+        raise CompilingError(lines[-1])
+    return code

@@ -1,0 +1,122 @@
+"""A trained model as two files that describe themselves: weights and what rebuilds the model."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from sasrec.base.errors import UserError
+from sasrec.base.files import new_file, read_csv, read_json_as, write_json
+from sasrec.data.facts import SplitFacts
+from sasrec.model.sasrec import ModelConfig, SASRec
+
+STAGE = "train"  # which writes all of it
+AGAIN = f"run `python stages/{STAGE}.py` again"
+# The columns, by file, that are drawn.
+CURVES = {
+    "training": ("epoch", "train_loss"),
+    "validation": (
+        *("epoch", "valid_loss", "sampled_NDCG@10", "sampled_HR@10"),
+        *("full_NDCG@10", "full_HR@10"),
+    ),
+}
+
+
+class ModelDescription(BaseModel):
+    """model.json. What it tells beside this is for people.
+
+    Attributes:
+        data: what the model was trained on, to be compared with what it is used on.
+        filter_seen: whether validation left the items of a history out of the ranking.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
+
+    config: ModelConfig
+    num_items: int = Field(ge=1)
+    best_epoch: int = Field(ge=1)
+    data: SplitFacts
+    filter_seen: bool
+
+
+def save_model(folder: Path, model: SASRec, description: dict[str, Any]) -> None:
+    """Write model.safetensors (float32 weights by name) and model.json into `folder`.
+
+    model.json holds `config` (the ModelConfig), `num_items`, and `description`: what the model
+    was trained on and how, for people.
+    """
+    weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    with new_file(folder / "model.safetensors") as temporary:
+        temporary.write_bytes(save(weights))
+    content = {"config": model.config.model_dump(), "num_items": model.num_items} | description
+    write_json(folder / "model.json", content)
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """What model.json in `folder` says.
+
+    Raises:
+        UserError: it is missing or does not describe a model.
+    """
+    return read_json_as(folder / "model.json", ModelDescription, STAGE)
+
+
+def read_curves(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """training.csv and validation.csv, which train leaves beside the model.
+
+    Raises:
+        UserError: one is missing, or without what belongs in it.
+    """
+    training, validation = (
+        read_csv(folder / f"{name}.csv", columns, STAGE) for name, columns in CURVES.items()
+    )
+    return training, validation
+
+
+def load_model(folder: Path, device: torch.device) -> SASRec:
+    """Rebuild what `save_model` wrote, on `device`, ready for ranking.
+
+    Raises:
+        UserError: a file is missing, unreadable, or its weights do not fit model.json.
+    """
+    description = read_description(folder)
+    path = folder / "model.safetensors"
+    weights = _read_weights(path)
+    config = description.config
+    wanted = {"item_embedding.weight": (description.num_items + 1, config.hidden_size)}
+    if config.position_embedding:
+        wanted["position_embedding.weight"] = (config.max_length, config.hidden_size)
+    for name, shape in wanted.items():  # before so much memory is taken
+        found = tuple(weights[name].shape) if name in weights else None
+        if found != shape:
+            raise UserError(
+                f"{path} does not fit model.json beside it: {name} has the shape {found}, "
+                f"expected {shape}; {AGAIN}"
+            )
+    for name, weight in weights.items():
+        if weight.dtype != torch.float32:
+            raise UserError(f"{path}: {name} holds {weight.dtype}, expected float32; {AGAIN}")
+    try:
+        model = SASRec(config, description.num_items, seed=0)
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())
+        raise UserError(f"{path} does not fit model.json beside it: {detail}; {AGAIN}") from None
+    return model.to(device).eval()
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, expected a file")
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} not found: run `python stages/{STAGE}.py` first") from None
+    except SafetensorError as error:
+        detail = " ".join(str(error).split())
+        raise UserError(f"{path} is not a readable file of weights: {detail}; {AGAIN}") from None

@@ -1,0 +1,58 @@
+"""Negatives for training: uniform over the items outside the user's training history.
+
+The authors draw one a position, anew every epoch (sampler.py). Here too, by `unseen.py`: a fixed
+number of random draws and of fixed shapes, so that it runs on a GPU without waiting for it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sasrec.data.sequences import Sequences
+from sasrec.data.unseen import UnseenItems, unseen_items
+
+# So many are drawn in one go: the work needs several arrays of them. On the CPU the random numbers
+# of two goes are those of one.
+DRAWN_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class NegativeSampler:
+    """`UnseenItems` as tensors on one device; see there for the attributes."""
+
+    num_items: int
+    keys: Tensor
+    starts: Tensor
+    counts: Tensor
+
+    @classmethod
+    def build(cls, unseen: UnseenItems, device: torch.device) -> "NegativeSampler":
+        arrays = (unseen.keys, unseen.starts, unseen.counts)
+        return cls(unseen.num_items, *(torch.from_numpy(array).to(device) for array in arrays))
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """One item for each entry of `rows` (int64 [T, ...]): int64 of that shape."""
+        each = max(1, DRAWN_AT_ONCE // max(1, math.prod(rows.shape[1:])))
+        if len(rows) <= each:
+            return self._draw(rows, generator)
+        drawn = torch.empty_like(rows, memory_format=torch.contiguous_format)
+        for start in range(0, len(rows), each):
+            drawn[start : start + each] = self._draw(rows[start : start + each], generator)
+        return drawn
+
+    def _draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        # 62 random bits modulo the count: off from uniform by less than count / 2^62.
+        bits = torch.randint(1 << 62, rows.shape, generator=generator, device=rows.device)
+        rank = bits % self.counts[rows]
+        below = torch.searchsorted(self.keys, rows * self.num_items + rank, right=True)
+        return rank + 1 + below - self.starts[rows]
+
+
+def users_without_negatives(sequences: Sequences, num_items: int) -> np.ndarray:
+    """The users (int64) who interacted with every item: no negative can be drawn for them."""
+    long = np.flatnonzero(sequences.lengths >= num_items)
+    left = [unseen_items(sequences, np.array([user]), num_items).counts[0] for user in long]
+    return long[np.array(left, np.int64) == 0]

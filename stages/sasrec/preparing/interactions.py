@@ -1,0 +1,214 @@
+"""Interactions in memory: cleaning, order in time, contiguous ids; and the folder they go to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from sasrec.base.errors import UserError
+from sasrec.base.files import write_npy
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """N interactions, one a row. A code counts from 0; on disk the id is the code + 1.
+
+    Attributes:
+        user: int32 `[N]`, codes into `user_ids`.
+        item: int32 `[N]`, codes into `item_ids`.
+        timestamp: int64 `[N]`, since 1970 in `time_unit`; the row's number in the source, from
+            1, where the source has no times.
+        rating: float32 `[N]`, or None where the source has no ratings.
+        time_unit: s, ms, us or ns; None where `timestamp` holds no times.
+        order: int64 `[N]`, the place of each row by time, then by the columns of
+            data.columns.order, equal for equals; None where the source has no such columns.
+        user_ids, item_ids: the source's id, as text, of each code.
+    """
+
+    user: np.ndarray
+    item: np.ndarray
+    timestamp: np.ndarray
+    rating: np.ndarray | None
+    time_unit: str | None
+    order: np.ndarray | None
+    user_ids: list[str]
+    item_ids: list[str]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @property
+    def has_timestamps(self) -> bool:
+        """Whether `timestamp` holds times."""
+        return self.time_unit is not None
+
+    @property
+    def moment(self) -> np.ndarray | None:
+        """What puts rows in order, int64 `[N]`; None where only the file's order does."""
+        if self.order is not None:
+            return self.order
+        return self.timestamp if self.has_timestamps else None
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The rows that a mask or an index array selects; codes keep their meaning."""
+        rating = None if self.rating is None else self.rating[rows]
+        order = None if self.order is None else self.order[rows]
+        user, item, timestamp = self.user[rows], self.item[rows], self.timestamp[rows]
+        return replace(self, user=user, item=item, timestamp=timestamp, rating=rating, order=order)
+
+
+def row_numbers(size: int) -> np.ndarray:
+    """What stands for the times, int64 `[size]`, where the file's order is the time order."""
+    return np.arange(1, size + 1, dtype=np.int64)
+
+
+def dense_order(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """The place of each row by the first column, then the next ones; equal rows share one."""
+    rows = np.lexsort(columns[::-1])
+    differs = np.zeros(len(rows), dtype=bool)
+    for column in columns:
+        differs[1:] |= column[rows[1:]] != column[rows[:-1]]
+    places = np.empty(len(rows), dtype=np.int64)
+    places[rows] = np.cumsum(differs)
+    return places
+
+
+def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
+    """Keep the interactions that are rated `min_rating` or higher.
+
+    Raises:
+        UserError: the data has no ratings.
+    """
+    if data.rating is None:
+        raise UserError(
+            f"data.min_rating = {min_rating:g}, but the data has no ratings: "
+            "set data.min_rating to null, or name the column in data.columns.rating"
+        )
+    return data.take(data.rating >= np.float32(min_rating))
+
+
+def drop_duplicates(data: Interactions) -> Interactions:
+    """Of interactions with the same user, item and moment keep the first; order by moment.
+
+    The moment is the time, exactly as the source gives it, and what data.columns.order adds.
+    Equal moments keep their order. Without times and order the data is returned as it is: a
+    user may well choose an item again.
+    """
+    moment = data.moment
+    if moment is None or len(data) == 0:
+        return data
+    if np.any(moment[1:] < moment[:-1]):
+        rows = np.argsort(moment, kind="stable")
+        data, moment = data.take(rows), moment[rows]
+    equal = moment[1:] == moment[:-1]
+    rows = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    pair = data.user[rows] * np.int64(len(data.item_ids)) + data.item[rows]
+    keys = pd.DataFrame({"moment": moment[rows], "pair": pair})
+    duplicates = rows[keys.duplicated().to_numpy()]
+    return data.take(np.delete(np.arange(len(data)), duplicates)) if len(duplicates) else data
+
+
+def filter_once(data: Interactions, min_interactions: int) -> Interactions:
+    """Drop users and items with fewer interactions; both counts are taken beforehand.
+
+    As the authors of SASRec did; what is left may hold users and items below the minimum.
+    """
+    users = np.bincount(data.user) >= min_interactions
+    items = np.bincount(data.item) >= min_interactions
+    return data.take(users[data.user] & items[data.item])
+
+
+def filter_k_core(data: Interactions, min_interactions: int) -> Interactions:
+    """Repeat `filter_once` until every user and item left has enough interactions."""
+    while True:
+        kept = filter_once(data, min_interactions)
+        if len(kept) == len(data):
+            return kept
+        data = kept
+
+
+FILTERS = {"once": filter_once, "k-core": filter_k_core}
+
+
+def number_by_time(data: Interactions) -> Interactions:
+    """Contiguous codes by first appearance; rows by user, then as they were.
+
+    `data` must be in time order already.
+    """
+    user, user_ids = _by_appearance(data.user, data.user_ids)
+    item, item_ids = _by_appearance(data.item, data.item_ids)
+    numbered = replace(data, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
+    return numbered.take(np.argsort(user, kind="stable"))
+
+
+def _by_appearance(codes: np.ndarray, labels: list[str]) -> tuple[np.ndarray, list[str]]:
+    size = len(codes)
+    first = np.full(len(labels), size)
+    first[codes[::-1]] = np.arange(size - 1, -1, -1)  # the last assignment stays
+    order = np.argsort(first)[: np.count_nonzero(first < size)]
+    rank = np.full(len(labels), -1, dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    return rank[codes], [labels[code] for code in order]
+
+
+def write_interactions(folder: Path, data: Interactions) -> None:
+    """Write user.npy and item.npy (int32 ids from 1), rating.npy (float32), timestamp.npy."""
+    rating = data.rating
+    if rating is None:
+        rating = np.full(len(data), np.nan, dtype=np.float32)
+    write_npy(folder / "user.npy", data.user + np.int32(1))
+    write_npy(folder / "item.npy", data.item + np.int32(1))
+    write_npy(folder / "rating.npy", rating)
+    write_npy(folder / "timestamp.npy", data.timestamp)
+
+
+def describe(data: Interactions) -> dict[str, Any]:
+    """The sizes of numbered data, whether it has ratings and times, and what times count."""
+    return {
+        "num_users": len(data.user_ids),
+        "num_items": len(data.item_ids),
+        "num_interactions": len(data),
+        "has_ratings": data.rating is not None,
+        "has_timestamps": data.has_timestamps,
+        "time_unit": data.time_unit,
+    }
+
+
+def ties(data: Interactions) -> np.ndarray:
+    """Which rows of numbered data have the next row's user and moment; bool `[N - 1]`.
+
+    Without times and order numbers all rows of a user are tied: only the file orders them.
+    """
+    tied = data.user[1:] == data.user[:-1]
+    moment = data.moment
+    return tied if moment is None else tied & (moment[1:] == moment[:-1])
+
+
+def summarise(data: Interactions) -> dict[str, Any]:
+    """Counts of numbered data: sizes, density, sequence lengths, share of equal times.
+
+    `equal_time_share` is the share of interactions that have the same time (and order numbers)
+    as another one of the same user, whose order is therefore the source's; it is left out where
+    there is neither.
+    """
+    num_users, num_items = len(data.user_ids), len(data.item_ids)
+    lengths = np.bincount(data.user, minlength=num_users)
+    summary: dict[str, Any] = {
+        "num_users": num_users,
+        "num_items": num_items,
+        "num_interactions": len(data),
+        "density": len(data) / (num_users * num_items),
+        "sequence_length": {
+            "mean": float(lengths.mean()),
+            "median": float(np.median(lengths)),
+            "max": int(lengths.max()),
+        },
+    }
+    if data.moment is not None:
+        equal = ties(data)
+        either = np.append(equal, False) | np.append(False, equal)
+        summary["equal_time_share"] = float(either.mean())
+    return summary

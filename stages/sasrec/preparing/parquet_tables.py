@@ -1,0 +1,130 @@
+"""Parquet files as Arrow columns. A damaged file is refused in a sentence, however it fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sasrec.base.errors import UserError
+from sasrec.preparing.tables import Table, check_names, check_rows, first_line
+
+# What Arrow raises for damaged content: errors of its own, a page that cannot be unpacked
+# (OSError without an errno), names that are not text, sizes and numbers out of range.
+DAMAGE = (pa.ArrowException, UnicodeDecodeError, OverflowError, ValueError)
+
+
+def read_parquet(path: Path, names: list[str], label: str) -> Table:
+    """Read the columns `names` of a Parquet file.
+
+    Raises:
+        UserError: it is not a Parquet file, is damaged, lacks a column, or has no rows.
+    """
+    try:
+        columns = _read(path, names, label)
+    except OSError as error:
+        if error.errno is not None:  # the disk, not the content
+            raise
+        raise _damaged(label, error) from None
+    except DAMAGE as error:
+        raise _damaged(label, error) from None
+    table = Table(columns, label, lambda row: f"row {row + 1}")
+    for name in names:
+        columns = columns.set_column(
+            columns.schema.get_field_index(name), name, _plain(table, name, columns[name])
+        )
+    return check_rows(Table(columns, label, table.where))
+
+
+def _read(path: Path, names: list[str], label: str) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        check_names(names, file.schema_arrow.names, label)
+        for name in names:
+            kind = file.schema_arrow.field(name).type
+            if pa.types.is_nested(kind):
+                raise UserError(
+                    f"{label}: the column {name!r} is nested ({kind}), expected one value a row"
+                )
+        columns = file.read(columns=names)
+        expected = file.metadata.num_rows
+        leaves = [file.schema.column(place) for place in range(len(file.schema))]
+    old = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
+    columns = _unwrapped(path, columns, [name for name in names if name in old])
+    if columns.num_rows != expected:
+        raise UserError(
+            f"{label} is damaged: it states {expected} rows and holds {columns.num_rows}"
+        )
+    return columns
+
+
+def _unwrapped(path: Path, columns: pa.Table, names: list[str]) -> pa.Table:
+    """Time stamps of the type INT96 (of Spark and others), read anew where ns are too small.
+
+    Arrow reads them as ns, in which those beyond the year 2262 turn up in other years.
+    """
+    if not names:
+        return columns
+    with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+        coarse = file.read(columns=names)
+    for name in names:
+        same = pc.equal(columns[name].cast(coarse[name].type, safe=False), coarse[name])
+        if not pc.all(same).as_py():
+            place = columns.schema.get_field_index(name)
+            columns = columns.set_column(place, name, coarse[name])
+    return columns
+
+
+def _damaged(label: str, error: Exception, column: str = "") -> UserError:
+    return UserError(f"{label} is not a readable Parquet file: {column}{first_line(error)}")
+
+
+def _plain(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column without dictionaries, and text of any kind as valid strings."""
+    kind = column.type
+    try:
+        if pa.types.is_dictionary(kind):
+            column.validate(full=True)
+            column = column.cast(kind.value_type)
+        if _is_bytes(column.type):
+            return column.cast(pa.large_binary()).cast(pa.large_string())
+        column.validate(full=True)
+    except DAMAGE as error:
+        _refuse_bytes(table, name)
+        raise _damaged(table.label, error, f"column {name!r}: ") from None
+    return column
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    """Whether values are strings of bytes, which may or may not be valid text."""
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def _refuse_bytes(table: Table, name: str) -> None:
+    """Name the first row that is not UTF-8, if that is what is wrong."""
+    row = 0
+    for chunk in table.columns[name].chunks:
+        for value in _bytes(chunk):
+            try:
+                value.decode()
+            except UnicodeDecodeError:
+                table.fail(row, f"{name!r} is {value[:40]!r}, which is not UTF-8 text")
+            row += 1
+
+
+def _bytes(chunk: pa.Array) -> Iterator[bytes]:
+    """The values of an array of text; nothing for nulls and other types."""
+    if pa.types.is_dictionary(chunk.type):
+        values = list(_bytes(chunk.dictionary))
+        for index in chunk.indices.to_pylist():
+            yield values[index] if index is not None and 0 <= index < len(values) else b""
+    elif _is_bytes(chunk.type):
+        for value in chunk.cast(pa.large_binary()).to_pylist():
+            yield value or b""

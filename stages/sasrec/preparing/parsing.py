@@ -1,0 +1,151 @@
+"""One reader for each format of the registry: from data/raw/ to interactions and details."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sasrec.base.errors import UserError
+from sasrec.data.catalogue import Details
+from sasrec.preparing.ids import ids
+from sasrec.preparing.interactions import Interactions, row_numbers
+from sasrec.preparing.own_file import LocalLayout, read_local
+from sasrec.preparing.parquet_tables import read_parquet
+from sasrec.preparing.source import Source, from_table, named, only_file
+from sasrec.preparing.tables import Table
+from sasrec.preparing.text_rows import TextFormat
+from sasrec.preparing.text_tables import read_text
+from sasrec.sources.params import Columns
+
+RECBOLE = TextFormat("\t")
+SASREC = TextFormat(" ", names=("user", "item"))
+SYNTHETIC = Columns(user="user", item="item", timestamp="timestamp", rating=None, order=None)
+
+
+def parse(form: str, raw: Path, local: LocalLayout) -> Source:
+    """Read the files of one format in `raw`; `local` matters to the user's own file only.
+
+    Raises:
+        UserError: a file is missing or malformed; the message names the file and the line.
+    """
+    try:
+        return read_local(raw, local) if form == "local" else READERS[form](raw)
+    except FileNotFoundError as error:
+        raise UserError(f"a file of {raw} is missing, run download.py again: {error}") from None
+
+
+def read_recbole(raw: Path) -> Source:
+    """ml-100k as RecBole ships it: tab-separated, each name followed by its type."""
+    path = raw / "ml-100k.inter"
+    names = Columns(
+        user="user_id:token", item="item_id:token", timestamp="timestamp:float",
+        rating="rating:float", order=None,
+    )  # fmt: skip
+    table = read_text(path, named(names), RECBOLE, str(path))
+    users = _details(
+        raw / "ml-100k.user",
+        RECBOLE,
+        "user_id:token",
+        {"age": "age:token", "gender": "gender:token", "occupation": "occupation:token"},
+    )
+    items = _details(
+        raw / "ml-100k.item",
+        RECBOLE,
+        "item_id:token",
+        {
+            "title": "movie_title:token_seq",
+            "year": "release_year:token",
+            "genres": "class:token_seq",
+        },
+    )
+    genres = {key: (*row[:2], row[2].replace(" ", "|")) for key, row in items.rows.items()}
+    return from_table(table, names, "s", users, Details(items.columns, genres))
+
+
+def read_movielens(raw: Path) -> Source:
+    """ml-1m as GroupLens publishes it: `::` between fields, no header, titles in Latin-1.
+
+    Age and occupation keep the source's codes (an age is the lowest of its band).
+    """
+    path = raw / "ratings.dat"
+    names = Columns(user="user", item="item", timestamp="timestamp", rating="rating", order=None)
+    form = TextFormat("::", names=("user", "item", "rating", "timestamp"))
+    table = read_text(path, named(names), form, str(path))
+    form = TextFormat("::", names=("user", "gender", "age", "occupation", "zip"))
+    same = {name: name for name in ("age", "gender", "occupation")}
+    users = _details(raw / "users.dat", form, "user", same)
+    form = TextFormat("::", names=("item", "title", "genres"), encoding="latin-1")
+    films = _details(raw / "movies.dat", form, "item", {"title": "title", "genres": "genres"})
+    rows = {key: (*_title_and_year(title), genres) for key, (title, genres) in films.rows.items()}
+    items = Details(("title", "year", "genres"), rows)
+    return from_table(table, names, "s", users, items)
+
+
+def read_sasrec(raw: Path) -> Source:
+    """The authors' `user item` lines: grouped by user, in time order, ids contiguous from 1.
+
+    The ids are taken as they are.
+    """
+    path = only_file(raw, "*.txt")
+    table = read_text(path, ["user", "item"], SASREC, str(path))
+    user, item = _whole_numbers(table, "user"), _whole_numbers(table, "item")
+    step = np.diff(user, prepend=0)
+    jump = (step < 0) | (step > 1)
+    jump[0] = user[0] != 1
+    if jump.any():
+        row = int(np.argmax(jump))
+        table.fail(row, f"user {user[row]} is out of order: users come grouped, from 1 on")
+    num_items = int(item.max())
+    if num_items > len(item) or not np.bincount(item, minlength=1)[1:].all():
+        raise UserError(f"{path}: some item from 1 to {num_items} never occurs, expected each")
+    interactions = Interactions(
+        user=user - np.int32(1),
+        item=item - np.int32(1),
+        timestamp=row_numbers(len(user)),
+        rating=None,
+        time_unit=None,
+        order=None,
+        user_ids=[str(number) for number in range(1, int(user[-1]) + 1)],
+        item_ids=[str(number) for number in range(1, num_items + 1)],
+    )
+    return Source(interactions, Details(), Details())
+
+
+def read_synthetic(raw: Path) -> Source:
+    """What the stage download generated."""
+    path = raw / "interactions.parquet"
+    table = read_parquet(path, named(SYNTHETIC), str(path))
+    return from_table(table, SYNTHETIC, "s")
+
+
+READERS: Mapping[str, Callable[[Path], Source]] = {
+    "recbole": read_recbole,
+    "movielens": read_movielens,
+    "sasrec": read_sasrec,
+    "synthetic": read_synthetic,
+}
+
+
+def _details(path: Path, form: TextFormat, key: str, columns: Mapping[str, str]) -> Details:
+    """The details of each id in `path`; `columns` maps our names to the file's."""
+    table = read_text(path, [key, *columns.values()], form, str(path)).columns
+    fields = zip(*(table[name].to_pylist() for name in columns.values()), strict=True)
+    return Details(tuple(columns), dict(zip(table[key].to_pylist(), fields, strict=True)))
+
+
+def _title_and_year(title: str) -> tuple[str, str]:
+    """'Toy Story (1995)' as ('Toy Story', '1995')."""
+    found = re.fullmatch(r"(.*?)\s*\((\d{4})\)\s*", title)
+    return (found[1], found[2]) if found else (title, "")
+
+
+def _whole_numbers(table: Table, name: str) -> np.ndarray:
+    """A column of whole numbers from 1 as int32."""
+    found = ids(table, name)
+    codes, labels = found.codes, found.labels
+    wrong = [code for code, label in enumerate(labels) if not re.fullmatch(r"[1-9]\d{0,8}", label)]
+    if wrong:
+        row = int(np.argmax(codes == wrong[0]))
+        table.fail(row, f"{name!r} is {labels[wrong[0]]!r}, expected a whole number from 1")
+    return np.array(labels, dtype=object).astype(np.int32)[codes]

@@ -1,0 +1,128 @@
+"""What the test targets' ranks amount to: metrics, intervals, and tables to look at.
+
+Shapes: E users with a target, K sampled candidates.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sasrec.base.rounding import rounded
+from sasrec.data.sequences import Sequences
+from sasrec.data.targets import Targets
+from sasrec.ranking.metrics import bootstrap_intervals, metric_values, ranked, summarise
+from sasrec.ranking.params import EvaluateParams
+from sasrec.ranking.ranks import Ranks
+
+TOP_K = 10  # the list whose coverage and popularity are reported
+LENGTH_EDGES = (1, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that evaluate writes.
+
+    Attributes:
+        metrics: by protocol, the number of `users` ranked and the mean of each metric; `full`
+            also has coverage@10 (the share of the catalogue that stands in some user's top 10)
+            and popularity@10 (how often an item of a top 10 was interacted with, on average, in
+            the histories), and target_in_history (the share of targets taken again).
+        intervals: by protocol and metric, the 95% bootstrap interval.
+        ranks: user, item, history_length, and the rank by each protocol; a row a user. The
+            sampled rank of a user without candidates is NaN, an empty field in CSV.
+        by_length: mean metrics of users grouped by length of history.
+        by_rank: how often each rank up to K + 1 occurs, as a share of the users ranked, and HR up
+            to there.
+    """
+
+    metrics: dict[str, dict[str, float | int]]
+    intervals: dict[str, Any]
+    ranks: pd.DataFrame
+    by_length: pd.DataFrame
+    by_rank: pd.DataFrame
+
+
+def evaluate(
+    ranks: Ranks, targets: Targets, histories: Sequences, num_items: int, params: EvaluateParams
+) -> Evaluation:
+    """Sum `ranks` up; `histories` are those that the ranks come from."""
+    ks = tuple(params.ks)
+    protocols = {targets.sampled_name: ranked(ranks.sampled), "full": ranks.full}
+    metrics = {
+        name: {"users": len(values), **summarise(values, ks)} for name, values in protocols.items()
+    }
+    metrics["full"] |= _top_lists(ranks.top, histories, num_items)
+    metrics["full"]["target_in_history"] = targets.share_in_history(histories)
+    intervals = {
+        name: bootstrap_intervals(
+            values,
+            ks,
+            samples=params.bootstrap_samples,
+            generator=np.random.default_rng(params.seed),
+        )
+        for name, values in protocols.items()
+    }
+    table = pd.DataFrame(
+        {
+            "user": targets.users,
+            "item": targets.items,
+            "history_length": histories.lengths[targets.users],
+            targets.sampled_name: ranks.sampled,
+            "full": ranks.full,
+        }
+    )
+    return Evaluation(
+        rounded(metrics),
+        rounded(intervals),
+        table,
+        _by_length(table, ranks),
+        _by_rank(ranks, targets.candidates.shape[1] + 1),
+    )
+
+
+def _top_lists(top: np.ndarray, histories: Sequences, num_items: int) -> dict[str, float]:
+    popularity = np.bincount(histories.items, minlength=num_items + 1)
+    listed = top[top > 0]
+    return {
+        f"coverage@{TOP_K}": len(np.unique(listed)) / num_items,
+        f"popularity@{TOP_K}": float(popularity[listed].mean()) if len(listed) else 0.0,
+    }
+
+
+def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:
+    """A row a range of history lengths that occurs; `history_length` is the mean in it.
+
+    `users` counts all of them; the means of a protocol are over those that it ranks.
+    """
+    bins = np.searchsorted(LENGTH_EDGES, table["history_length"], side="right") - 1
+    labels = [f"{low}-{high - 1}" for low, high in itertools.pairwise(LENGTH_EDGES)] + [
+        f"{LENGTH_EDGES[-1]}+"
+    ]
+    columns = {"history_length": table["history_length"].to_numpy(float)}
+    for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
+        known = ~np.isnan(values)
+        for name, shares in metric_values(values[known], (10,)).items():
+            columns[f"{protocol}_{name}"] = np.full(len(values), np.nan)
+            columns[f"{protocol}_{name}"][known] = shares
+    grouped = pd.DataFrame(columns).groupby(bins)
+    result = grouped.mean().round(6)
+    result.insert(0, "range", [labels[index] for index in result.index])
+    result.insert(1, "users", grouped.size())
+    return result.reset_index(drop=True)
+
+
+def _by_rank(ranks: Ranks, worst: int) -> pd.DataFrame:
+    """For each rank 1..worst its share of users, and HR at that cut-off.
+
+    Half ranks count as the better one in the share.
+    """
+    table = {"rank": np.arange(1, worst + 1)}
+    for protocol, values in (("sampled", ranked(ranks.sampled)), ("full", ranks.full)):
+        whole = np.bincount(values.astype(np.int64), minlength=worst + 1)[1 : worst + 1]
+        within = np.searchsorted(np.sort(values), table["rank"], side="right")
+        table[f"{protocol}_share"] = whole / len(values)
+        table[f"{protocol}_HR"] = within / len(values)
+    return pd.DataFrame(table).round(6)

@@ -1,0 +1,70 @@
+"""What the stage download leaves in data/raw: the source files and source.json."""
+
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from sasrec.base.errors import UserError
+from sasrec.sources.datasets import DATASETS, Dataset
+from sasrec.sources.fetching import digest, obtain
+from sasrec.sources.params import DataParams
+from sasrec.sources.synthetic import write_synthetic
+
+LOCAL_SUFFIXES = (".csv", ".tsv", ".parquet")
+
+
+def collect(params: DataParams, folder: Path) -> dict[str, Any]:
+    """Put the dataset's source files into `folder`; return the content of source.json.
+
+    The content says nothing of when, or through which mirror, the files came.
+
+    Raises:
+        UserError: a file is missing, cannot be fetched, or has a wrong checksum.
+    """
+    dataset = DATASETS[params.name]
+    if dataset.download is not None:
+        unpack(obtain(dataset.download), dataset, folder)
+        origin = dataset.download.origin
+    elif dataset.format == "local":
+        _copy_local(Path(params.path), folder)
+        origin = Path(params.path).name  # without its folder, which differs between machines
+    else:
+        size = params.synthetic.model_dump()
+        write_synthetic(folder / "interactions.parquet", **size)
+        origin = "generated: " + ", ".join(f"{key} {value}" for key, value in size.items())
+    return {
+        "dataset": params.name,
+        "origin": origin,
+        "sha256": {path.name: digest(path, "sha256") for path in sorted(folder.iterdir())},
+        "licence": dataset.licence,
+        "citation": dataset.citation,
+    }
+
+
+def unpack(source: Path, dataset: Dataset, folder: Path) -> None:
+    """Copy the file, or the members that are wanted from the archive that it is."""
+    if not dataset.members:
+        shutil.copyfile(source, folder / source.name)
+        return
+    with zipfile.ZipFile(source) as archive:
+        for member, expected in dataset.members.items():
+            target = folder / Path(member).name
+            with archive.open(member) as stream, target.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+            # The archive's own checksum held, so this can only be a mistake in the registry.
+            assert expected in (None, digest(target, "sha256")), member
+
+
+def _copy_local(path: Path, folder: Path) -> None:
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise UserError(f"data.path = {str(path)!r} is a folder, expected a file")
+    if suffix not in LOCAL_SUFFIXES:
+        allowed = ", ".join(LOCAL_SUFFIXES)
+        raise UserError(f"data.path = {str(path)!r}: expected a file named *{allowed}")
+    if not path.is_file():
+        raise UserError(f"data.path = {str(path)!r}: there is no such file")
+    if path.stat().st_size == 0:
+        raise UserError(f"data.path = {str(path)!r}: the file is empty")
+    shutil.copyfile(path, folder / f"interactions{suffix}")

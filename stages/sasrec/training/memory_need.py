@@ -1,0 +1,132 @@
+"""How much memory training takes, roughly, so that what cannot fit says so before it begins.
+
+Only arrays that are certain to be there together are counted, for a batch of the mean size: what
+would fit is not refused. Trained on MovieLens-100K (epoch, validation, 2 threads), the resident
+memory grew by more than is counted here:
+
+    setting                     counted  grew by
+    params.yaml as it is          54 MB   308 MB
+    num_negatives: 500           122 MB   424 MB
+    num_blocks: 40             1,041 MB 1,527 MB
+    max_length: 2000000        2,065 MB 2,300 MB
+    a million items            1,053 MB 1,311 MB
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+from sasrec.base.errors import UserError
+from sasrec.data.sequences import Sequences
+from sasrec.machine.memory import available_memory
+from sasrec.model.sasrec import ModelConfig, count_parameters
+from sasrec.training.trainer import TrainParams
+
+FLOAT, INT = 4, 8
+COPIES = 5  # of each weight: itself, its gradient, both of Adam's moments, the best epoch's
+BLOCK_OBJECTS = 30_000  # bytes of a block's Python objects
+PLANES = 10  # numbers a unit that a block keeps for its gradient (block_kernels.py)
+# What may be too large, each with a value that is not.
+SMALLEST = {
+    "model.max_length": 1,
+    "model.hidden_size": 1,
+    "model.num_blocks": 0,
+    "model.num_heads": 1,
+    "train.batch_size": 1,
+    "train.num_negatives": 1,
+    "train.processes": 1,
+}
+Settings = tuple[ModelConfig, TrainParams]
+
+
+def check_memory(
+    settings: Settings, sequences: Sequences, num_items: int, device: torch.device
+) -> None:
+    """Hold that training fits into the memory that is free.
+
+    Raises:
+        UserError: it does not; the message names the parameter to lower.
+    """
+    for free, where, need in _places(sequences, num_items, device):
+        if need(settings) > free:
+            key = min(SMALLEST, key=lambda key: need(_lowered(settings, key)))
+            raise UserError(
+                f"training would take about {_size(need(settings))} of memory {where}, where "
+                f"{_size(free)} are free: lower {key} = {_value(settings, key)}"
+            )
+
+
+def weights_need(config: ModelConfig, num_items: int) -> int:
+    """Bytes of a model's weights and what goes with them."""
+    weights = COPIES * FLOAT * count_parameters(config, num_items)
+    return weights + config.num_blocks * BLOCK_OBJECTS
+
+
+def step_need(settings: Settings, sequences: Sequences, device_type: str) -> float:
+    """Bytes of a step, over all processes."""
+    config, params = settings
+    lengths = sequences.lengths[sequences.lengths >= 2] - 1
+    if not len(lengths):
+        return 0
+    users = min(params.batch_size, len(lengths))
+    positions = np.minimum(lengths, min(config.max_length, int(lengths.max())))
+    slots, pairs = users * positions.mean(), 0
+    by_loops = device_type == "cpu" and not params.compile and params.precision == "float32"
+    if by_loops:
+        pairs = users * (positions * (positions + 1) / 2).mean()
+    elif device_type != "cpu" or params.compile:  # a row of max_length a user
+        slots = users * config.max_length
+    candidates = 1 + params.num_negatives
+    # Items, sequences, positions; targets and negatives, with slopes of the loss or embeddings.
+    of_candidate = INT + FLOAT * (1 if by_loops else config.hidden_size)
+    unit = FLOAT if params.precision == "float32" else 2
+    of_block = slots * config.hidden_size * PLANES * unit + pairs * config.num_heads * FLOAT
+    return slots * (3 * INT + candidates * of_candidate) + config.num_blocks * of_block
+
+
+def _places(
+    sequences: Sequences, num_items: int, device: torch.device
+) -> Iterator[tuple[int, str, Callable[[Settings], float]]]:
+    """Each memory that training uses: its free bytes, its name, and what is needed of it."""
+
+    def all_processes(settings: Settings) -> float:
+        config, params = settings
+        weights = params.processes * weights_need(config, num_items)
+        return weights + step_need(settings, sequences, device.type)
+
+    def one_process(settings: Settings) -> float:
+        config, params = settings
+        step = step_need(settings, sequences, device.type) / params.processes
+        return weights_need(config, num_items) + step
+
+    def before_moving(settings: Settings) -> float:
+        config, params = settings
+        return params.processes * FLOAT * count_parameters(config, num_items)
+
+    if device.type == "cuda":
+        yield torch.cuda.mem_get_info(device)[0], f"of {device}", one_process
+        yield available_memory(), "of this machine", before_moving
+    else:
+        yield available_memory(), "of this machine", all_processes
+
+
+def _value(settings: Settings, key: str) -> object:
+    section, _, name = key.partition(".")
+    return getattr(settings[section == "train"], name)
+
+
+def _lowered(settings: Settings, key: str) -> Settings:
+    section, _, name = key.partition(".")
+    config, params = settings
+    if section == "train":
+        return config, params.model_copy(update={name: SMALLEST[key]})
+    return config.model_copy(update={name: SMALLEST[key]}), params
+
+
+def _size(count: float) -> str:
+    """Bytes in words: 0.3 GB, 1,200 GB, 5e+12 GB."""
+    gigabytes = count / 1e9
+    if gigabytes >= 1e9:
+        return f"{gigabytes:.0e} GB"
+    return f"{gigabytes:,.0f} GB" if gigabytes >= 10 else f"{gigabytes:.1f} GB"

@@ -1,0 +1,68 @@
+"""What train writes about a training: metrics, curves, and the model's description."""
+
+from typing import Any
+
+import pandas as pd
+
+from sasrec.base.rounding import rounded
+from sasrec.data.facts import SplitFacts
+from sasrec.model.sasrec import ModelConfig
+from sasrec.training.fitting import History
+from sasrec.training.trainer import TrainParams
+
+
+def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> dict[str, Any]:
+    """metrics/train.json; `hyperparameters` are those used where params.yaml may say `auto`."""
+    best = history.best
+    return rounded(
+        {
+            "best_epoch": history.best_epoch,
+            "epochs": len(history.epochs),
+            "train_loss": history.epochs[history.best_epoch - 1].loss,
+            "valid": {"loss": best.loss, sampled_name: best.sampled, "full": best.full},
+            "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
+        }
+    )
+
+
+def timing(history: History) -> dict[str, float | int]:
+    """How fast it was, which no two runs share: kept apart from the metrics (see timings.py)."""
+    return {
+        "seconds_per_epoch": round(history.seconds_per_epoch, 4),
+        "interactions_per_second": round(history.interactions_per_second),
+    }
+
+
+def model_description(
+    data: SplitFacts, params: TrainParams, history: History, *, filter_seen: bool
+) -> dict[str, Any]:
+    """What model.json tells beside what rebuilds the model; nothing that varies by run.
+
+    Args:
+        data: what it was trained on.
+        filter_seen: as validation ranked.
+    """
+    return {
+        "best_epoch": history.best_epoch,
+        "data": data.model_dump(),
+        "filter_seen": filter_seen,
+        "train": params.model_dump(),
+    }
+
+
+def curves(history: History) -> dict[str, pd.DataFrame]:
+    """By epoch: `training` has the loss, `validation` the loss and metrics by both protocols."""
+    training = pd.DataFrame(
+        {
+            "epoch": range(1, len(history.epochs) + 1),
+            "train_loss": [epoch.loss for epoch in history.epochs],
+        }
+    )
+    rows = []
+    for epoch, validation in history.validations.items():
+        row: dict[str, float] = {"epoch": epoch, "valid_loss": validation.loss}
+        for protocol in ("sampled", "full"):
+            metrics = getattr(validation, protocol)
+            row |= {f"{protocol}_{name}": value for name, value in metrics.items()}
+        rows.append(row)
+    return {"training": training.round(6), "validation": pd.DataFrame(rows).round(6)}

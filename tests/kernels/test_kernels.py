@@ -1,0 +1,105 @@
+"""How kernels are cut into parts, run by threads, made for a size and kept compiled."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from places import STAGES, TESTS
+
+from sasrec.kernels import parts as kernels
+from sasrec.kernels.compiled_code import KeptCode
+from sasrec.kernels.parts import WORTH_A_THREAD, even_parts, parts_of, run_parts, specialised
+
+LITTLE = WORTH_A_THREAD / 1000
+
+
+@given(costs=st.lists(st.integers(1, 50), min_size=1, max_size=60), scale=st.sampled_from([1, 500]))
+def test_parts_cover_all_pieces_in_order(costs, scale):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: 5)
+        edges = parts_of(np.array(costs) * scale)
+    assert (edges[0], edges[-1]) == (0, len(costs))
+    assert (np.diff(edges) >= 0).all()
+    parts = len(edges) - 1
+    assert parts == max(1, min(5, sum(costs) * scale // WORTH_A_THREAD))
+    shares = [sum(costs[start:stop]) for start, stop in pairwise(edges)]
+    assert max(shares) <= sum(costs) / parts + max(costs)
+
+
+@given(count=st.integers(0, 1000), cost=st.sampled_from([0.1, 100, 10_000]))
+def test_even_parts(count, cost):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", lambda: 3)
+        edges = even_parts(count, cost)
+    assert (edges[0], edges[-1]) == (0, count)
+    sizes = np.diff(edges)
+    assert sizes.max() - sizes.min() <= 1
+    assert len(sizes) == max(1, min(3, int(count * cost / WORTH_A_THREAD)))
+
+
+@pytest.mark.parametrize("edges", [[0, 6], [0, 2, 6], [0, 2, 2, 6]])
+def test_rows_are_added_whatever_the_parts(edges, two_threads):
+    add = specialised("row", SIZE=3).add
+    ids, rows = np.array([1, 4, 1, 0, 4, 1]), np.arange(18.0).reshape(6, 3)
+    sums = np.ones((5, 3))
+    run_parts(add, ids, rows, 2.0, sums, len(edges) - 1, edges=np.array(edges))
+    expected = np.ones((5, 3))
+    np.add.at(expected, ids, 2 * rows)
+    np.testing.assert_array_equal(sums, expected)
+
+
+@pytest.mark.parametrize("edges", [[0, 2], [0, 1, 2]])
+@pytest.mark.parametrize("bad", [-1, 5])
+def test_an_id_outside_is_an_error_in_any_thread(edges, bad, two_threads):
+    add = specialised("row", SIZE=3).add
+    arguments = (np.array([1, bad]), np.ones((2, 3)), 1.0, np.zeros((5, 3)), len(edges) - 1)
+    with pytest.raises(IndexError, match="out of range"):
+        run_parts(add, *arguments, edges=np.array(edges))
+
+
+def test_kernels_of_two_sizes_are_two():
+    one, other = (specialised("row", SIZE=size).add for size in (3, 2))
+    for add, size in ((one, 3), (other, 2), (one, 3)):
+        sums = np.zeros((1, 3))
+        run_parts(add, np.array([0]), np.ones((1, 3)), 1.0, sums, 1, edges=np.array([0, 1]))
+        assert sums.sum() == size
+    assert specialised("row", SIZE=3).add is one
+
+
+def test_a_module_that_fails_is_not_kept_half_made(monkeypatch):
+    made = []
+
+    def fail_once(name):
+        made.append(name)
+        if len(made) == 1:
+            raise MemoryError
+        return KeptCode(name)
+
+    monkeypatch.setattr(kernels, "KeptCode", fail_once)
+    with pytest.raises(MemoryError):
+        specialised("adam", SIZE=7919)
+    assert specialised("adam", SIZE=7919).step
+
+
+def test_threads_that_come_at_once_make_every_module_once(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, TESTS / "helpers/cold_threads.py"],
+        env=os.environ
+        | {
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(STAGES),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (finished.stdout, finished.stderr) == ("as it should be\n", "")
+    assert not list(tmp_path.iterdir())

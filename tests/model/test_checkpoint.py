@@ -1,0 +1,167 @@
+"""A saved model comes back as it was, or a sentence says what is wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from toys import DESCRIPTION, LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
+
+from sasrec.base.errors import UserError
+from sasrec.model.checkpoint import load_model, save_model
+from sasrec.model.sasrec import VARIANTS, SASRec
+
+CPU = torch.device("cpu")
+
+
+def saved(folder: Path, **changes: object) -> SASRec:
+    model = toy_model(toy_config(**changes)).float()
+    save_model(folder, model, DESCRIPTION)
+    return model
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("changes", [{}, {"tied_embedding": False, "output_projection": True}])
+def test_the_same_scores_come_back(tmp_path, variant, changes):
+    model = saved(tmp_path, variant=variant, num_heads=2, dropout=0.5, **changes)
+    loaded = load_model(tmp_path, CPU)
+    batch = toy_batch(ROWS, LAYOUTS["end to end"])
+    assert torch.equal(
+        loaded.last_states(batch) @ loaded.scoring_embedding.T,
+        model.last_states(batch) @ model.scoring_embedding.T,
+    )
+    assert loaded.config == model.config
+    assert loaded.num_items == NUM_ITEMS
+    assert not loaded.training
+
+
+def test_what_is_written(tmp_path):
+    saved(tmp_path)
+    content = json.loads((tmp_path / "model.json").read_text())
+    assert content["config"]["variant"] == "paper"
+    assert (content["num_items"], content["best_epoch"]) == (23, 7)
+    assert content["data"]["name"] == "toy"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        saved(tmp_path / name, num_blocks=3)
+    for file in ("model.safetensors", "model.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def edit_config(folder: Path, **changes: object) -> None:
+    edit(folder, config=json.loads((folder / "model.json").read_text())["config"] | changes)
+
+
+def truncate(folder: Path, size: int) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def drop_config(folder: Path) -> None:
+    (folder / "model.json").write_text('{"num_items": 23}')
+
+
+def respell(folder: Path, **weights: torch.Tensor) -> None:
+    path = folder / "model.safetensors"
+    save_file(load_file(path) | {f"{name}.weight": held for name, held in weights.items()}, path)
+
+
+def put_folder(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").mkdir()
+
+
+DAMAGE = {
+    "a folder": (put_folder, "model.safetensors is a folder, expected a file"),
+    "another dtype": (
+        lambda folder: respell(folder, last_norm=torch.ones(6, dtype=torch.float64)),
+        r"last_norm\.weight holds torch\.float64, expected float32",
+    ),
+    "a scalar": (
+        lambda folder: respell(folder, item_embedding=torch.ones(())),
+        r"item_embedding\.weight has the shape \(\), expected \(24, 6\)",
+    ),
+    "more than fits": (
+        lambda folder: edit_config(folder, max_length=10**12),
+        r"position_embedding\.weight has the shape \(11, 6\), expected \(1000000000000, 6\)",
+    ),
+    "truncated": (
+        lambda folder: truncate(folder, -5),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "header cut": (
+        lambda folder: truncate(folder, 11),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "empty": (
+        lambda folder: truncate(folder, 0),
+        "model.safetensors is not a readable file of weights",
+    ),
+    "no weights": (
+        lambda folder: (folder / "model.safetensors").unlink(),
+        "model.safetensors not found: run `python stages/train.py` first",
+    ),
+    "no description": (
+        lambda folder: (folder / "model.json").unlink(),
+        "model.json not found: run `python stages/train.py` first",
+    ),
+    "not JSON": (
+        lambda folder: (folder / "model.json").write_text("{"),
+        "model.json is not valid JSON",
+    ),
+    "a list": (
+        lambda folder: (folder / "model.json").write_text("[1]"),
+        "model.json holds a list, expected an object",
+    ),
+    "unknown data": (
+        lambda folder: edit(folder, data={"name": "toy"}),
+        "model.json: data.num_users is missing; run `python stages/train.py` again",
+    ),
+    "no config": (drop_config, "model.json: config is missing"),
+    "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*item_embedding"),
+    "items as text": (
+        lambda folder: edit(folder, num_items="23"),
+        "model.json: num_items = '23': should be a valid integer",
+    ),
+    "negative items": (
+        lambda folder: edit(folder, num_items=-5),
+        "num_items = -5: should be greater",
+    ),
+    "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
+    "unknown key": (
+        lambda folder: edit_config(folder, colour=1),
+        r"model\.json: config\.colour",
+    ),
+    "unknown variant": (
+        lambda folder: edit_config(folder, variant="best"),
+        r"model\.json: config\.variant = 'best'",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    saved(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("damage", "text"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_one_sentence(tmp_path, whole, damage, text):
+    folder = tmp_path / "model"
+    shutil.copytree(whole, folder)
+    damage(folder)
+    with pytest.raises(UserError, match=text) as caught:
+        load_model(folder, CPU)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,115 @@
+"""What training takes of memory: counted, compared with what is free, and said before it begins."""
+
+import numpy as np
+import pytest
+import torch
+from toys import OPTIONS, TRAIN_PARAMS, toy_config
+
+from sasrec.base.errors import UserError
+from sasrec.data.sequences import Sequences
+from sasrec.model.sasrec import VARIANTS, SASRec, count_parameters
+from sasrec.training import memory_need as module
+from sasrec.training.memory_need import check_memory, step_need, weights_need
+
+CPU = torch.device("cpu")
+GB = 10**9
+MACHINE = 16 * GB
+
+
+def sequences_of(users, length):
+    offsets = np.concatenate([[0], np.arange(users + 1) * length])
+    return Sequences(offsets, np.ones(offsets[-1], np.int32))
+
+
+def settings_of(**changes):
+    config = toy_config().model_dump() | {"hidden_size": 50, "max_length": 200}
+    params = TRAIN_PARAMS.model_dump() | {"batch_size": 128, "num_negatives": 1}
+    for key, value in changes.items():
+        (config if key in config else params)[key] = value
+    return toy_config(**config), TRAIN_PARAMS.model_validate(params)
+
+
+def check(free=MACHINE, sequences=None, num_items=1349, **changes):
+    sequences = sequences or sequences_of(943, 101)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "available_memory", lambda: free)
+        check_memory(settings_of(**changes), sequences, num_items, CPU)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
+def test_weights_are_counted_without_a_model(variant, changes):
+    config = toy_config(variant=variant, **changes)
+    model = SASRec(config, 37, seed=1)
+    assert count_parameters(config, 37) == sum(weight.numel() for weight in model.parameters())
+
+
+TOO_LARGE = {
+    "max_length": ("model.max_length", 10**9),
+    "hidden_size": ("model.hidden_size", 10**6),
+    "num_blocks": ("model.num_blocks", 10**8),
+    "num_negatives": ("train.num_negatives", 10**7),
+    "processes": ("train.processes", 10**5),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), TOO_LARGE.values(), ids=TOO_LARGE)
+def test_what_cannot_fit_names_the_parameter(name, value):
+    with pytest.raises(UserError, match=f"16 GB are free: lower {name} = {value}$"):
+        check(**{name.partition(".")[2]: value})
+
+
+def test_a_batch_of_many_long_histories_cannot_fit():
+    many = sequences_of(10**6, 201)
+    check(sequences=many)
+    with pytest.raises(UserError, match=r"lower train\.batch_size = 1000000000"):
+        check(sequences=many, batch_size=10**9)
+    check(batch_size=10**9)  # of 943 users
+
+
+def test_small_blocks_are_objects_too():
+    with pytest.raises(UserError, match=r"lower model\.num_blocks = 10000000"):
+        check(hidden_size=1, num_blocks=10**7)
+
+
+def test_numbers_beyond_any_machine_are_a_sentence():
+    with pytest.raises(UserError, match=r"about 1e\+24 GB of memory of this machine, where 16 GB"):
+        check(max_length=10**30)
+    check(max_length=10**30, position_embedding=False)  # no more than the histories have
+
+
+def test_the_bound_is_the_need_itself():
+    need = round(weights_need(settings_of()[0], 1349)) + round(
+        step_need(settings_of(), sequences_of(943, 101), "cpu")
+    )
+    check(free=need + 1)
+    with pytest.raises(UserError, match="lower "):
+        check(free=need - 2)
+
+
+def test_a_step_by_hand():
+    # Two users of 3 and 7 items: 2 and 4 positions, as long as max_length; 3 and 10 pairs.
+    sequences = Sequences(np.array([0, 0, 3, 10]), np.ones(10, np.int32))
+    settings = settings_of(hidden_size=2, max_length=4, num_blocks=3, num_negatives=5, num_heads=2)
+    slots = 6 * (3 * 8 + 6 * 8 + 6 * 4)
+    blocks = 3 * (6 * 2 * 10 * 4 + 2 * 13 * 4)
+    assert step_need(settings, sequences, "cpu") == slots + blocks
+    # A row of 4 positions a user, with the embeddings of all candidates and without pairs.
+    rows = 8 * (3 * 8 + 6 * 8 + 6 * 2 * 4) + 3 * 8 * 2 * 10 * 4
+    assert step_need(settings, sequences, "cuda") == rows
+
+
+def test_on_a_gpu_its_own_memory_counts(monkeypatch):
+    monkeypatch.setattr(module, "available_memory", lambda: MACHINE)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (GB, 80 * GB))
+    arguments = (sequences_of(943, 101), 1349, torch.device("cuda:1"))
+    check_memory(settings_of(), *arguments)
+    with pytest.raises(UserError, match=r"of memory of cuda:1, where 1\.0 GB are free: lower"):
+        check_memory(settings_of(num_negatives=2000), *arguments)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
+    with pytest.raises(UserError, match=r"of memory of this machine, .* model\.max_length"):
+        check_memory(settings_of(max_length=10**9), *arguments)
+
+
+def test_nobody_to_train_on_is_for_the_trainer_to_say():
+    check(sequences=sequences_of(3, 1))
