@@ -18,7 +18,7 @@ from sasrec.batching.batches import SequenceReader
 from sasrec.data.facts import check_same_data, read_split_facts
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
-from sasrec.kernels.compiling import prepare
+from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import load_model, read_curves, read_description
@@ -61,9 +61,9 @@ def main() -> None:
 
     with OUTPUTS.new() as new:
         keep_freed_memory()
-        prepare(model)
-        length, dense = model.config.max_length, device.type != "cpu"
-        reader = SequenceReader(histories, length, device, dense=dense)
+        prepare(model, kernels=description.kernels)
+        length, layout = model.config.max_length, layout_for(model)
+        reader = SequenceReader(histories, length, device, layout=layout)
         ranks = rank_targets(model, reader, targets, filter_seen=params.filter_seen, top_k=TOP_K)
         result = evaluate(ranks, targets, histories, model.num_items, params)
 

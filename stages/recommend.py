@@ -19,7 +19,7 @@ import torch
 
 from sasrec.base.errors import printable
 from sasrec.base.script import run_main
-from sasrec.kernels.compiling import prepare
+from sasrec.kernels.prepare import prepare
 from sasrec.model.checkpoint import load_model, read_description
 from sasrec.ranking.recommending import (
     Catalogue,
@@ -49,7 +49,7 @@ def main() -> None:
         else:
             history = whole_history(user, INTERACTIONS)
     model = load_model(MODEL, CPU)
-    prepare(model, partial(print, file=sys.stderr))
+    prepare(model, kernels=description.kernels, report=partial(print, file=sys.stderr))
     best, scores = recommend(model, history, arguments.k, filter_seen=description.filter_seen)
     table = items.describe(best).map(printable).assign(score=scores)
     print(table.to_string(index=False))

@@ -1,7 +1,7 @@
 """Train SASRec and keep the epoch that is best on validation.
 
-Reads   data/split/train/, data/split/valid/, sections `model` and `train` of params.yaml, and
-        evaluate.filter_seen; checks the section `evaluate` too
+Reads   data/split/train/, data/split/valid/, sections `model`, `objective` and `train` of
+        params.yaml, and evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
         metrics/train.json   best epoch, its validation metrics
@@ -9,31 +9,36 @@ Writes  data/model/          model.safetensors, model.json (what rebuilds it),
 """
 
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from sasrec.base.files import write_csv, write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
+from sasrec.batching.batches import SequenceReader
 from sasrec.data.facts import SplitFacts, check_same_data, read_split_facts
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
-from sasrec.kernels.compiling import prepare
+from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device, describe_device
-from sasrec.machine.distributed import is_launched, launch, world
+from sasrec.machine.distributed import World, is_launched, launch, world
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import save_model
 from sasrec.model.params import ModelParams
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.objective import build_objective
+from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import note_on_repeats
 from sasrec.ranking.validation import validate
 from sasrec.training.fitting import fit
-from sasrec.training.memory_need import check_memory
+from sasrec.training.memory_need import Settings, check_memory
 from sasrec.training.records import curves, model_description, timing, train_metrics
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import Trainer, TrainParams
@@ -56,14 +61,15 @@ class Inputs(NamedTuple):
 
 def main() -> None:
     model_params = load_params("model", ModelParams)
+    objective_params = load_params("objective", ObjectiveParams)
     params = load_params("train", TrainParams)
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
     inputs = read_inputs()
-    config = model_params.resolve(inputs.dataset.name)
+    settings = Settings(model_params.resolve(inputs.dataset.name), objective_params, params)
     if not is_launched():
-        check_memory((config, params), inputs.sequences, inputs.dataset.num_items, device)
+        check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
         with OUTPUTS.of_children():
             launch(params.processes)
@@ -72,24 +78,24 @@ def main() -> None:
     keep_freed_memory()
     with world(device) as processes, OUTPUTS.new() if processes.is_first else nullcontext() as new:
         report = partial(print, flush=True) if processes.is_first else _say_nothing
-        model = SASRec(config, inputs.dataset.num_items, seed=params.seed).to(device)
-        prepare(model, report)
-        trainer = Trainer(model, inputs.sequences, params, device, processes)
+        trainer = build(settings, inputs, device, processes, report)
         filter_seen = evaluate_params.filter_seen
         for line in introduce(trainer, inputs, filter_seen):
             report(line)
         validation = partial(
-            validate, model, trainer.reader, inputs.targets, filter_seen=filter_seen
+            validate,
+            *(trainer.model, trainer.reader, inputs.targets, trainer.objective.loss),
+            filter_seen=filter_seen,
         )
         history = fit(trainer, validation, report)
         if new is not None:
             description = model_description(
-                inputs.dataset, params, history, filter_seen=filter_seen
+                inputs.dataset, params, objective_params, history, filter_seen=filter_seen
             )
-            save_model(new[MODEL], model, description)
+            save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
-            metrics = train_metrics(history, config, inputs.targets.sampled_name)
+            metrics = train_metrics(history, settings.model, inputs.targets.sampled_name)
             write_json(new[METRICS], metrics)
             keep_timing(metrics, timing(history))
 
@@ -101,6 +107,25 @@ def read_inputs() -> Inputs:
     )
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))
+
+
+def build(
+    settings: Settings,
+    inputs: Inputs,
+    device: torch.device,
+    processes: World,
+    report: Callable[[str], None],
+) -> Trainer:
+    """The model and what it learns, with the drop-ins that support them."""
+    config, objective_params, params = settings
+    num_items = inputs.dataset.num_items
+    model = SASRec(config, num_items, seed=params.seed).to(device)
+    objective = build_objective(objective_params, inputs.sequences, num_items, device)
+    loops = params.precision == "float32" and not params.compile
+    prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
+    layout = layout_for(model, compiled=params.compile)
+    reader = SequenceReader(inputs.sequences, config.max_length, device, layout=layout)
+    return Trainer(model, objective, reader, params, processes)
 
 
 def introduce(trainer: Trainer, inputs: Inputs, filter_seen: bool) -> Iterator[str]:

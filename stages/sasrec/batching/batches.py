@@ -1,4 +1,4 @@
-"""Batches: random in who shares one, end to end or a row each in how they lie.
+"""Batches: users are batched at random; inside a batch, sequences are packed or padded.
 
 Shapes: B sequences of a batch, T slots (see layout.py).
 
@@ -15,7 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sasrec.batching.layout import Layout, lay_out, lay_out_dense
+from sasrec.batching.layout import (
+    Kind,
+    Layout,
+    lay_out_fixed,
+    lay_out_grouped,
+    lay_out_packed,
+)
 from sasrec.data.sequences import Sequences
 
 
@@ -51,25 +57,25 @@ class SequenceReader:
     """Cuts batches out of sequences that lie in memory-mapped files or on a GPU.
 
     Args:
-        sequences: what to read; on the CPU it stays memory-mapped.
+        sequences: what to read; packed and grouped, it stays memory-mapped.
         max_length: the most recent positions that are kept, n in the paper.
-        device: where batches are wanted; to a device other than the CPU the sequences are
-            copied once.
-        dense: a row of `max_length` a sequence instead of end to end. Shapes are then fixed
-            and no step waits for the host: what a GPU or a compiler wants.
+        device: where batches are wanted.
+        layout: how the sequences of a batch lie. With `fixed`, a row of `max_length` each, shapes
+            are fixed, the sequences are copied to the device once, and no step waits for the host:
+            what a GPU or a compiler wants. The others are made on the CPU.
     """
 
     def __init__(
-        self, sequences: Sequences, max_length: int, device: torch.device, *, dense: bool
+        self, sequences: Sequences, max_length: int, device: torch.device, *, layout: Kind
     ) -> None:
         assert max_length >= 1
-        assert dense or device.type == "cpu", "packed batches are made on the CPU"
+        assert layout == "fixed" or device.type == "cpu", f"{layout} batches are made on the CPU"
         self.max_length = max_length
         self.device = device
-        self.dense = dense
+        self.layout = layout
         self.sequences = sequences
         self._lengths = sequences.lengths
-        if dense:
+        if layout == "fixed":
             self._offsets = torch.from_numpy(np.array(sequences.offsets)).to(device)
             self._items = torch.from_numpy(sequences.items).to(device)
 
@@ -88,13 +94,16 @@ class SequenceReader:
         users = np.asarray(users, np.int64)
         lengths = np.minimum(self._lengths[users] - reserve, self.max_length)
         assert (lengths >= 1).all(), "a user without positions"
-        read = self._read_dense if self.dense else self._read_packed
+        read = self._read_fixed if self.layout == "fixed" else self._read_on_host
         return read(users, lengths, reserve)
 
-    def _read_packed(
+    def _read_on_host(
         self, users: np.ndarray, lengths: np.ndarray, reserve: int
     ) -> tuple[Tensor, Layout, list[Tensor]]:
-        layout = lay_out(lengths)
+        if self.layout == "grouped":
+            falling = np.argsort(-lengths, kind="stable")
+            users, lengths = users[falling], lengths[falling]
+        layout = (lay_out_grouped if self.layout == "grouped" else lay_out_packed)(lengths)
         # The latest position of a user reads the last item but `reserve`.
         latest = self.sequences.offsets[users + 1] - 1 - reserve
         sources = latest[layout.sequences.numpy()] - layout.positions.numpy()
@@ -102,15 +111,17 @@ class SequenceReader:
             torch.from_numpy(self.sequences.items[sources + shift].astype(np.int64))
             for shift in range(reserve + 1)
         ]
+        if self.layout == "grouped":
+            arrays = [array.mul_(layout.real) for array in arrays]
         return torch.from_numpy(users), layout, arrays
 
-    def _read_dense(
+    def _read_fixed(
         self, users: np.ndarray, lengths: np.ndarray, reserve: int
     ) -> tuple[Tensor, Layout, list[Tensor]]:
         there, on_device = (
             torch.from_numpy(array).to(self.device, non_blocking=True) for array in (users, lengths)
         )
-        layout = lay_out_dense(on_device, self.max_length)
+        layout = lay_out_fixed(on_device, self.max_length)
         # The latest position of a user reads the last item but `reserve`.
         sources = self._offsets[there + 1][layout.sequences] - 1 - reserve - layout.positions
         arrays = [

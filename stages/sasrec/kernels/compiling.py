@@ -18,40 +18,28 @@ from pathlib import Path
 import torch
 
 from sasrec.base.private_file import CacheError, PrivateFile
-from sasrec.kernels.block_check import check_blocks
 from sasrec.kernels.compiled_code import compiler, take_over
-from sasrec.model.sasrec import SASRec
 
 WARMUP = "sasrec.kernels.warmup"  # the module that the other process runs
 PACKAGE = Path(__file__).parents[1]
 # What decides which kernels are compiled, for which types, and in which order.
-SOURCES = (
-    *("kernels/**/*.py", "model/embedding.py", "model/layer_norm.py"),
-    *("objectives/losses.py", "training/deferred_adam.py"),
-)
+SOURCES = ("kernels/**/*.py",)
 
 
 class CompilingError(Exception):
     """The other process did not end well, as the message says."""
 
 
-def prepare(model: SASRec, report: Callable[[str], None] = print) -> None:
-    """Have the kernels of a model loaded and every shortcut checked: before it trains or ranks.
+def load_loops(size: int, num_heads: int, report: Callable[[str], None]) -> None:
+    """Have the loops for a hidden size and a number of heads ready.
 
     Args:
-        model: on its device. On a GPU there are no kernels, but shortcuts.
-        report: told if it will take a while, and what stands in the way of keeping the kernels.
-
-    Raises:
-        UserError: a shortcut differs from the formula.
+        report: told if it will take a while, and what stands in the way of keeping them.
     """
-    if model.item_embedding.weight.device.type == "cpu":
-        size, num_heads = model.config.hidden_size, model.config.num_heads
-        try:
-            take_over(_kept_code(size, num_heads, report))
-        except CompilingError as error:
-            report(f"compiling loops failed ({error}): each is compiled when it is first needed")
-    check_blocks(model)
+    try:
+        take_over(_kept_code(size, num_heads, report))
+    except CompilingError as error:
+        report(f"compiling loops failed ({error}): each is compiled when it is first needed")
 
 
 def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> bytes:

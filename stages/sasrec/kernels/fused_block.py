@@ -11,7 +11,8 @@ import torch
 
 from sasrec.batching.layout import Layout
 from sasrec.kernels.parts import run_parts, specialised
-from sasrec.model.noise import NO_UNITS, Noise
+from sasrec.kernels.spans import spans_of
+from sasrec.model.dropout import NO_UNITS, Dropout
 
 
 class Setting(NamedTuple):
@@ -27,7 +28,7 @@ class Setting(NamedTuple):
     num_heads: int
     epsilon: float
     layout: Layout
-    noise: Noise | None
+    noise: Dropout | None
 
 
 class FusedBlock(torch.autograd.Function):
@@ -44,14 +45,14 @@ class FusedBlock(torch.autograd.Function):
         size = x.shape[1]
         loops = specialised("block", SIZE=size, HEADS=num_heads, SINGLE=x.dtype == torch.float32)
         x = x.contiguous()
-        spans, kind = layout.spans, x.numpy().dtype.type
+        spans, kind = spans_of(layout), x.numpy().dtype.type
         pairs = num_heads * spans.pairs
         units = [noise.units(n) if noise else NO_UNITS for n in (pairs, x.numel(), x.numel())]
         threshold, scale = (noise.threshold, noise.scale) if noise else (0, 1)
         weights = torch.cat([tensor.reshape(-1, size) for tensor in tensors]).numpy()
         saving = not torch.is_inference_mode_enabled()
         # At padding there is nothing to attend to, and nothing is attended.
-        new = x.new_empty if layout.width is None else x.new_zeros
+        new = x.new_empty if layout.groups is None else x.new_zeros
         planes, moments = new(loops.PLANES, *x.shape).numpy(), x.new_empty(2, 2, len(x)).numpy()
         attention, out = x.new_empty(pairs if saving else 0).numpy(), torch.empty_like(x)
         where = (spans.starts, spans.lengths, spans.triangles)
@@ -70,8 +71,8 @@ class FusedBlock(torch.autograd.Function):
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
         x, *tensors = ctx.saved_tensors
         loops, weights, flags, layout = ctx.kept
-        spans, of_x = layout.spans, torch.empty_like(x)
-        new = x.new_empty if layout.width is None else x.new_zeros
+        spans, of_x = spans_of(layout), torch.empty_like(x)
+        new = x.new_empty if layout.groups is None else x.new_zeros
         sums = x.new_zeros(len(spans.edges) - 1, *weights.shape).numpy()
         run_parts(
             loops.backward,

@@ -1,51 +1,105 @@
-"""Causal attention within the sequences of a batch, by its plain formula.
+"""Causal self-attention within the sequences of a batch.
 
-Shapes: B sequences, T slots in all, D hidden size, H heads, d = D / H.
+Shapes: B sequences, T slots in all, D hidden size, H heads, d = D / H, W the width of a row.
 
 The formula (paper, equations 2 and 3), for each sequence and head:
 
     A = dropout(softmax(Q K^T / sqrt(d) + mask)) V
 
-where the mask hides later positions. Torch's fused kernel computes it over a row a sequence.
+where the mask hides later positions. What attention knows of positions is a part of its own
+(positions.py): it may turn queries and keys, and add a bias to the scores.
 """
 
-from typing import NamedTuple
+import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sasrec.batching.layout import Layout
-from sasrec.model.noise import Noise
+from sasrec.model.dropout import Dropout
+from sasrec.model.positions import PositionInAttention
+from sasrec.model.sizes import Sizes
 
 
-class Projections(NamedTuple):
-    """What makes queries, keys and values out of a layer's inputs, each [D, D] and [D]."""
+class SoftmaxAttention(nn.Module):
+    """The paper's; with H > 1 that of Vaswani et al. 2017.
 
-    query: nn.Linear
-    key: nn.Linear
-    value: nn.Linear
+    Args:
+        position: what it knows of positions.
+        dropout: of the attention weights.
+        projects: a linear layer on the heads' results: the authors have none, PyTorch ports do.
+    """
+
+    def __init__(
+        self, sizes: Sizes, position: PositionInAttention, dropout: Dropout, *, projects: bool
+    ) -> None:
+        super().__init__()
+        size = sizes.hidden_size
+        self.num_heads = sizes.num_heads
+        self.query = nn.Linear(size, size)
+        self.key = nn.Linear(size, size)
+        self.value = nn.Linear(size, size)
+        self.projection = nn.Linear(size, size) if projects else nn.Identity()
+        self.position = position
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, context: Tensor, layout: Layout) -> Tensor:
+        """Queries of `x`, keys and values of `context`, all [T, D]; returns [T, D]."""
+        return self.projection(self.attended(x, context, layout))
+
+    def attended(self, x: Tensor, context: Tensor, layout: Layout) -> Tensor:
+        """The heads' results side by side, [T, D]."""
+        assert len(layout.real) == len(x) == len(context), (layout.lengths, x.shape, context.shape)
+        query, key, value = (
+            part.unflatten(1, (self.num_heads, -1))  # [T, H, d]
+            for part in (self.query(x), self.key(context), self.value(context))
+        )
+        query, key = self.position.turn(query, layout), self.position.turn(key, layout)
+        rows = zip(*(layout.to_rows(part) for part in (query, key, value)), strict=True)
+        results = [attend(*row, self.position.bias(row[0].shape[1]), self.dropout) for row in rows]
+        return layout.from_rows(results).flatten(1)
+
+
+class GatedAttention(SoftmaxAttention):
+    """Each unit of the heads' results times a gate, sigmoid(x W + b), that its own query opens.
+
+    As after the heads in "Gated Attention for Large Language Models" (Qiu et al., NeurIPS 2025).
+    """
+
+    def __init__(
+        self, sizes: Sizes, position: PositionInAttention, dropout: Dropout, *, projects: bool
+    ) -> None:
+        super().__init__(sizes, position, dropout, projects=projects)
+        self.gate = nn.Linear(sizes.hidden_size, sizes.hidden_size)
+
+    def forward(self, x: Tensor, context: Tensor, layout: Layout) -> Tensor:
+        """Queries of `x`, keys and values of `context`, all [T, D]; returns [T, D]."""
+        return self.projection(self.attended(x, context, layout) * self.gate(x).sigmoid())
 
 
 def attend(
-    x: Tensor,
-    context: Tensor,
-    projections: Projections,
-    layout: Layout,
-    *,
-    num_heads: int,
-    noise: Noise | None,
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: Dropout
 ) -> Tensor:
-    """Causal attention with queries of `x`, keys and values of `context`; all [T, D].
+    """The formula for B rows: each [B, W, H, d] to [B, W, H, d].
 
     Args:
-        num_heads: H, a divisor of D.
-        noise: dropout of the attention weights; None outside training.
+        bias: [H, W, W], added to the scores; None for 0.
     """
-    assert len(layout.real) == len(x) == len(context), (layout.lengths, x.shape, context.shape)
-    inputs = (projections.query(x), projections.key(context), projections.value(context))
-    attended = functional.scaled_dot_product_attention(
-        *(layout.to_rows(part).unflatten(2, (num_heads, -1)).transpose(1, 2) for part in inputs),
-        is_causal=True,
-        dropout_p=noise.rate if noise else 0.0,
-    )
-    return layout.from_rows(attended.transpose(1, 2).flatten(2))
+    query, key, value = (part.transpose(1, 2) for part in (query, key, value))  # [B, H, W, d]
+    width = query.shape[2]
+    later = torch.ones(width, width, dtype=torch.bool, device=query.device).triu(1)
+    mask = query.new_zeros(width, width).masked_fill(later, -torch.inf)
+    if query.device.type == "cpu" and not torch.compiler.is_compiling():
+        # Torch's own call draws dropout by floats, which takes as long as all the rest.
+        scores = (query / math.sqrt(query.shape[3])) @ key.transpose(2, 3)
+        scores = scores + (mask if bias is None else mask + bias)
+        attended = dropout(scores.softmax(3)) @ value
+    else:
+        attended = functional.scaled_dot_product_attention(
+            *(query, key, value),
+            attn_mask=None if bias is None else mask + bias,
+            is_causal=bias is None,
+            dropout_p=dropout.rate if dropout.active else 0.0,
+        )
+    return attended.transpose(1, 2)

@@ -1,7 +1,7 @@
 """A trained model as two files that describe themselves: weights and what rebuilds the model."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 from sasrec.base.errors import UserError
 from sasrec.base.files import new_file, read_csv, read_json_as, write_json
 from sasrec.data.facts import SplitFacts
-from sasrec.model.sasrec import ModelConfig, SASRec
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec
 
 STAGE = "train"  # which writes all of it
 AGAIN = f"run `python stages/{STAGE}.py` again"
@@ -33,6 +34,7 @@ class ModelDescription(BaseModel):
     Attributes:
         data: what the model was trained on, to be compared with what it is used on.
         filter_seen: whether validation left the items of a history out of the ranking.
+        kernels: what computed it, as train.kernels says.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
@@ -42,6 +44,7 @@ class ModelDescription(BaseModel):
     best_epoch: int = Field(ge=1)
     data: SplitFacts
     filter_seen: bool
+    kernels: Literal["auto", "plain"]
 
 
 def save_model(folder: Path, model: SASRec, description: dict[str, Any]) -> None:
@@ -88,11 +91,10 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
     path = folder / "model.safetensors"
     weights = _read_weights(path)
     config = description.config
-    wanted = {"item_embedding.weight": (description.num_items + 1, config.hidden_size)}
-    if config.position_embedding:
-        wanted["position_embedding.weight"] = (config.max_length, config.hidden_size)
-    for name, shape in wanted.items():  # before so much memory is taken
-        found = tuple(weights[name].shape) if name in weights else None
+    with torch.device("meta"):  # before so much memory is taken
+        wanted = SASRec(config, description.num_items, seed=0).state_dict()
+    for name, weight in wanted.items():
+        found, shape = tuple(weights[name].shape) if name in weights else None, tuple(weight.shape)
         if found != shape:
             raise UserError(
                 f"{path} does not fit model.json beside it: {name} has the shape {found}, "

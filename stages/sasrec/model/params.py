@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from sasrec.base.errors import UserError
-from sasrec.model.sasrec import ModelConfig
+from sasrec.model.config import ModelConfig
 
 MOVIELENS = {"max_length": 200, "dropout": 0.2}
 SPARSE = {"max_length": 50, "dropout": 0.5}

@@ -1,96 +1,79 @@
-"""The training loss.
+"""What a loss of the next item is: a row of the table `LOSSES` (tables.py) gives one.
 
-Shapes: T slots, D hidden size, K negatives a slot.
+Shapes: T slots, D hidden size, N items, K negatives a slot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from sasrec.kernels.parts import even_parts, run_parts, specialised
-from sasrec.model.embedding import gradient_of
-from sasrec.model.gradients import by_hand
+from sasrec.base.params import Section
 
-SCORE_COST = 80  # nanoseconds a slot, roughly
-SCORED_AT_ONCE = 1 << 20  # candidates; a copy of theirs is made for each go
+SCORED_AT_ONCE = 1 << 22  # scores: 16 MiB of them
 
 
-def binary_cross_entropy(
-    states: Tensor, *, embedding: Tensor, targets: Tensor, negatives: Tensor
-) -> Tensor:
-    """Sum over real positions of -log sigmoid(s+) - sum over negatives log(1 - sigmoid(s-)).
+class LossSettings(Section):
+    """What losses may ask for.
 
-    Section III-E of the paper; its mean over real positions is the authors' loss. With several
-    negatives their terms are added, as in gSASRec (Petrov & Macdonald, RecSys 2023, equation 3).
-
-    Args:
-        states: [T, D].
-        embedding: [N + 1, D], of items by id.
-        targets: int64 [T], the item that follows; 0 marks padding, which counts nothing.
-        negatives: int64 [T, K].
-
-    Returns: a scalar, to be divided by the number of real positions.
+    Attributes:
+        num_negatives: K, of losses that compare with negatives.
+        calibration: t of gBCE.
     """
-    assert targets.shape == states.shape[:1] == negatives.shape[:1], (
-        f"states {list(states.shape)}, targets {list(targets.shape)}, "
-        f"negatives {list(negatives.shape)}"
-    )
-    if by_hand(states):
-        return _BinaryCrossEntropy.apply(states, embedding, targets, negatives)
-    candidates = torch.cat([targets[:, None], negatives], 1)
-    scores = torch.einsum("td,tkd->tk", states, functional.embedding(candidates, embedding))
-    scores = torch.cat([-scores[:, :1], scores[:, 1:]], 1)
-    return torch.where(targets > 0, functional.softplus(scores).sum(1), 0).sum()
+
+    num_negatives: int = Field(ge=1)
+    calibration: float = Field(ge=0, le=1)
 
 
-def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slots side by side, and their candidates [slots, 1 + K], the target first."""
-    each = max(1, SCORED_AT_ONCE // (1 + negatives.shape[1]))
-    for start in range(0, len(targets), each):
-        slots = slice(start, min(start + each, len(targets)))
-        yield slots, torch.cat([targets[slots, None], negatives[slots]], 1).numpy()
+class Loss(nn.Module):
+    """A loss of states, against the items that follow them.
+
+    Attributes:
+        num_negatives: how many a position it wants; 0 where it compares with all items.
+    """
+
+    num_negatives = 0
+
+    def forward(
+        self, states: Tensor, embedding: Tensor, targets: Tensor, negatives: Tensor | None
+    ) -> Tensor:
+        """The sum over real positions, a scalar.
+
+        Args:
+            states: [T, D].
+            embedding: [N + 1, D], of items by id.
+            targets: int64 [T], the item that follows; 0 marks padding, which counts nothing.
+            negatives: int64 [T, K]; None where K is 0.
+        """
+        raise NotImplementedError
+
+    def of_scores(self, target: Tensor, candidates: Tensor, every: Tensor) -> Tensor:
+        """The same of B targets whose scores are known, for validation: [B].
+
+        Args:
+            target: [B].
+            candidates: [B, C], of items that the user does not know.
+            every: [B, N + 1], of all items; column 0 is padding.
+        """
+        raise NotImplementedError
 
 
-class _BinaryCrossEntropy(torch.autograd.Function):
-    """The formula with its gradient; an embedding's row is read where it lies."""
+def sum_in_blocks(
+    function: Callable[..., Tensor], embedding: Tensor, *by_slot: Tensor, scores: int
+) -> Tensor:
+    """The sum of function(embedding, *parts) over blocks of slots; `scores` are those of a slot.
 
-    @staticmethod
-    def forward(ctx, states, embedding, targets, negatives):  # noqa: ANN001, ANN205
-        states = states.contiguous()
-        kernels = specialised("row", SIZE=states.shape[1])
-        losses = states.new_empty(len(states))
-        slopes = states.new_empty(len(states), 1 + negatives.shape[1])
-        real = (targets > 0).numpy()
-        for slots, candidates in _goes(targets, negatives):
-            run_parts(
-                kernels.score,
-                *(states[slots].numpy(), embedding.detach().numpy(), candidates),
-                *(real[slots], losses[slots].numpy(), slopes[slots].numpy()),
-                edges=even_parts(len(candidates), SCORE_COST),
-            )
-        ctx.saved = states, embedding, targets, negatives, slopes
-        return losses.sum()
-
-    @staticmethod
-    def backward(ctx, gradient):  # noqa: ANN001, ANN205
-        states, embedding, targets, negatives, slopes = ctx.saved
-        kernels = specialised("row", SIZE=states.shape[1])
-        of_states, (total, of_embedding) = torch.empty_like(states), gradient_of(embedding)
-        factor = slopes.numpy().dtype.type(gradient.item())
-        for slots, candidates in _goes(targets, negatives):
-            known = (candidates, slopes[slots].numpy(), factor)
-            edges = even_parts(len(candidates), SCORE_COST)
-            run_parts(
-                kernels.score_backward,
-                *(embedding.detach().numpy(), *known, of_states[slots].numpy()),
-                edges=edges,
-            )
-            run_parts(
-                kernels.add_scored,
-                *(states[slots].detach().numpy(), *known, total.numpy(), len(edges) - 1),
-                edges=edges,
-            )
-        return of_states, of_embedding, None, None
+    So the scores of a batch are never in memory at once: in the backward pass a block's are
+    computed again.
+    """
+    block = max(1, SCORED_AT_ONCE // scores)
+    if len(by_slot[0]) <= block:
+        return function(embedding, *by_slot)
+    total = torch.zeros((), device=embedding.device, dtype=embedding.dtype)
+    for parts in zip(*(tensor.split(block) for tensor in by_slot), strict=True):
+        total = total + checkpoint(
+            function, embedding, *parts, use_reentrant=False, preserve_rng_state=False
+        )
+    return total

@@ -1,22 +1,31 @@
-"""Negatives for training: uniform over the items outside the user's training history.
+"""Negatives for training: what a row of the table `NEGATIVES` (tables.py) draws, and how.
 
-The authors draw one a position, anew every epoch (sampler.py). Here too, by `unseen.py`: a fixed
-number of random draws and of fixed shapes, so that it runs on a GPU without waiting for it.
+Every draw takes a fixed number of random numbers and has fixed shapes, so that it runs on a GPU
+without waiting for it.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.data.unseen import UnseenItems, unseen_items
 
 # So many are drawn in one go: the work needs several arrays of them. On the CPU the random numbers
 # of two goes are those of one.
 DRAWN_AT_ONCE = 1 << 20
+
+
+class Negatives(Protocol):
+    """A way to draw negatives, made of the training sequences and the number of items."""
+
+    def draw(self, batch: TrainingBatch, count: int, generator: torch.Generator) -> Tensor:
+        """`count` items for each slot: int64 [T, count], arbitrary items at padding."""
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
 from sasrec.machine.parallel import map_in_threads
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.losses import Loss
 
 # Scores of a chunk; each thread has one, and twice that at its peak: 2^24 floats are 64 MiB.
 MAX_SCORES = 1 << 24
@@ -35,8 +35,8 @@ class Ranks:
     Attributes:
         sampled: among the target's candidates and the target; NaN for a user without candidates.
         full: among all items, or all but those of the user's history, and the target.
-        losses: the target's cross-entropy, as in training: -log sigmoid(s) of the target and the
-            mean of -log(1 - sigmoid(s)) over its candidates; NaN without candidates.
+        losses: the target's, by the loss that was asked for; NaN without one, and where it needs
+            candidates and there are none.
         top: int64 [E, min(top_k, N)], the best of the items that `full` ranks, best first; 0
             where there are fewer.
     """
@@ -52,6 +52,7 @@ def rank_targets(
     reader: SequenceReader,
     targets: Targets,
     *,
+    loss: Loss | None = None,
     filter_seen: bool = True,
     top_k: int = 0,
     progress: Callable[[int], None] | None = None,
@@ -60,6 +61,7 @@ def rank_targets(
 
     Args:
         reader: the histories.
+        loss: what to give of each target, as in training.
         filter_seen: keep the items of the user's history out of the full ranking (never the
             target itself, which may be in it: it then competes without the user's other past
             items, so where users repeat items this flatters, and False is the fair setting).
@@ -75,7 +77,7 @@ def rank_targets(
         raise UserError(f"user {user} has a target but no history to rank it after")
     count = len(targets.users)
     ranks = Ranks(
-        *(np.empty(count) for _ in range(3)),
+        *(np.full(count, np.nan) for _ in range(3)),
         np.empty((count, min(top_k, model.num_items)), np.int64),
     )
     by_length = np.argsort(-lengths, kind="stable")  # like histories pad each other least
@@ -89,6 +91,7 @@ def rank_targets(
             scores,
             targets=torch.from_numpy(targets.items[places]).long(),
             candidates=torch.from_numpy(targets.candidates[places]).long(),
+            loss=loss,
             seen=histories if filter_seen else None,
             into=ranks,
             places=places,
@@ -158,6 +161,7 @@ def _rank_chunk(
     *,
     targets: Tensor,
     candidates: Tensor,
+    loss: Loss | None,
     seen: list[np.ndarray] | None,
     into: Ranks,
     places: np.ndarray,
@@ -166,9 +170,10 @@ def _rank_chunk(
     targets, candidates = targets.to(scores.device), candidates.to(scores.device)
     target_scores = scores.gather(1, targets[:, None]).squeeze(1)
     candidate_scores = scores.gather(1, candidates)
-    losses = softplus(-target_scores) + softplus(candidate_scores).mean(1)
     drawn = candidates.any(1).cpu().numpy()
-    into.losses[places] = np.where(drawn, losses.cpu().numpy(), np.nan)
+    if loss is not None:
+        losses = loss.of_scores(target_scores, candidate_scores, scores).cpu().numpy()
+        into.losses[places] = np.where(drawn | (loss.num_negatives == 0), losses, np.nan)
     sampled = rank_among(target_scores, candidate_scores).numpy()
     into.sampled[places] = np.where(drawn, sampled, np.nan)
     scores[:, 0] = -torch.inf

@@ -8,7 +8,7 @@ import torch
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import Batch
-from sasrec.batching.layout import lay_out_dense
+from sasrec.batching.layout import lay_out_fixed
 from sasrec.data.facts import check_same_data, read_dataset_facts, read_split_facts
 from sasrec.data.interactions import read_numbered
 from sasrec.data.sequences import Sequences
@@ -111,7 +111,7 @@ def recommend(
     if not history:
         raise UserError("the history is empty: the model recommends what comes after some item")
     recent = history[-model.config.max_length :]
-    layout = lay_out_dense(torch.tensor([len(recent)]), len(recent))
+    layout = lay_out_fixed(torch.tensor([len(recent)]), len(recent))
     state = model.last_states(Batch(torch.tensor(recent), layout))  # [1, D]
     scores = (state @ model.scoring_embedding.T).squeeze(0)
     if not torch.isfinite(scores).all():

@@ -7,6 +7,7 @@ import numpy as np
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.losses import Loss
 from sasrec.ranking.metrics import ranked, summarise
 from sasrec.ranking.ranks import rank_targets
 
@@ -16,7 +17,7 @@ class Validation:
     """Validation of one model.
 
     Attributes:
-        loss: as in training, of the target against the mean over the user's candidates.
+        loss: as in training; where that needs negatives, the user's candidates stand for them.
         sampled, full: HR@10, NDCG@10 and MRR by either protocol.
     """
 
@@ -26,14 +27,19 @@ class Validation:
 
 
 def validate(
-    model: SASRec, reader: SequenceReader, targets: Targets, *, filter_seen: bool = True
+    model: SASRec,
+    reader: SequenceReader,
+    targets: Targets,
+    loss: Loss,
+    *,
+    filter_seen: bool = True,
 ) -> Validation:
     """Rank the validation targets by both protocols, as `rank_targets` does.
 
     Args:
         reader: holds the histories.
     """
-    ranks = rank_targets(model, reader, targets, filter_seen=filter_seen)
+    ranks = rank_targets(model, reader, targets, loss=loss, filter_seen=filter_seen)
     return Validation(
         loss=float(np.nanmean(ranks.losses)),
         sampled=summarise(ranked(ranks.sampled), (10,)),

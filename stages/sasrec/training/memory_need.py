@@ -13,6 +13,7 @@ memory grew by more than is counted here:
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,13 +21,16 @@ import torch
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.machine.memory import available_memory
-from sasrec.model.sasrec import ModelConfig, count_parameters
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import count_parameters
+from sasrec.objectives.params import ObjectiveParams
+from sasrec.objectives.tables import LOSSES
 from sasrec.training.trainer import TrainParams
 
 FLOAT, INT = 4, 8
 COPIES = 5  # of each weight: itself, its gradient, both of Adam's moments, the best epoch's
 BLOCK_OBJECTS = 30_000  # bytes of a block's Python objects
-PLANES = 10  # numbers a unit that a block keeps for its gradient (block_kernels.py)
+PLANES = 10  # numbers a unit that a block keeps for its gradient (kernels/loops)
 # What may be too large, each with a value that is not.
 SMALLEST = {
     "model.max_length": 1,
@@ -34,10 +38,17 @@ SMALLEST = {
     "model.num_blocks": 0,
     "model.num_heads": 1,
     "train.batch_size": 1,
-    "train.num_negatives": 1,
+    "objective.num_negatives": 1,
     "train.processes": 1,
 }
-Settings = tuple[ModelConfig, TrainParams]
+
+
+class Settings(NamedTuple):
+    """What decides it, by section of params.yaml."""
+
+    model: ModelConfig
+    objective: ObjectiveParams
+    train: TrainParams
 
 
 def check_memory(
@@ -65,24 +76,23 @@ def weights_need(config: ModelConfig, num_items: int) -> int:
 
 def step_need(settings: Settings, sequences: Sequences, device_type: str) -> float:
     """Bytes of a step, over all processes."""
-    config, params = settings
+    config, objective, params = settings
     lengths = sequences.lengths[sequences.lengths >= 2] - 1
     if not len(lengths):
         return 0
     users = min(params.batch_size, len(lengths))
     positions = np.minimum(lengths, min(config.max_length, int(lengths.max())))
     slots, pairs = users * positions.mean(), 0
-    by_loops = device_type == "cpu" and not params.compile and params.precision == "float32"
-    if by_loops:
-        pairs = users * (positions * (positions + 1) / 2).mean()
-    elif device_type != "cpu" or params.compile:  # a row of max_length a user
+    if device_type != "cpu" or params.compile:  # a row of max_length a user
         slots = users * config.max_length
-    candidates = 1 + params.num_negatives
-    # Items, sequences, positions; targets and negatives, with slopes of the loss or embeddings.
-    of_candidate = INT + FLOAT * (1 if by_loops else config.hidden_size)
+    elif params.precision == "float32":
+        pairs = users * (positions * (positions + 1) / 2).mean()
+    loss = LOSSES[objective.loss](objective, num_items=2)  # which does not change what it draws
     unit = FLOAT if params.precision == "float32" else 2
     of_block = slots * config.hidden_size * PLANES * unit + pairs * config.num_heads * FLOAT
-    return slots * (3 * INT + candidates * of_candidate) + config.num_blocks * of_block
+    # Items, sequences, positions, targets; negatives.
+    ids = slots * INT * (4 + loss.num_negatives)
+    return ids + config.num_blocks * of_block
 
 
 def _places(
@@ -91,18 +101,15 @@ def _places(
     """Each memory that training uses: its free bytes, its name, and what is needed of it."""
 
     def all_processes(settings: Settings) -> float:
-        config, params = settings
-        weights = params.processes * weights_need(config, num_items)
+        weights = settings.train.processes * weights_need(settings.model, num_items)
         return weights + step_need(settings, sequences, device.type)
 
     def one_process(settings: Settings) -> float:
-        config, params = settings
-        step = step_need(settings, sequences, device.type) / params.processes
-        return weights_need(config, num_items) + step
+        step = step_need(settings, sequences, device.type) / settings.train.processes
+        return weights_need(settings.model, num_items) + step
 
     def before_moving(settings: Settings) -> float:
-        config, params = settings
-        return params.processes * FLOAT * count_parameters(config, num_items)
+        return settings.train.processes * FLOAT * count_parameters(settings.model, num_items)
 
     if device.type == "cuda":
         yield torch.cuda.mem_get_info(device)[0], f"of {device}", one_process
@@ -113,15 +120,13 @@ def _places(
 
 def _value(settings: Settings, key: str) -> object:
     section, _, name = key.partition(".")
-    return getattr(settings[section == "train"], name)
+    return getattr(getattr(settings, section), name)
 
 
 def _lowered(settings: Settings, key: str) -> Settings:
     section, _, name = key.partition(".")
-    config, params = settings
-    if section == "train":
-        return config, params.model_copy(update={name: SMALLEST[key]})
-    return config.model_copy(update={name: SMALLEST[key]}), params
+    lowered = getattr(settings, section).model_copy(update={name: SMALLEST[key]})
+    return settings._replace(**{section: lowered})
 
 
 def _size(count: float) -> str:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from sasrec.base.rounding import rounded
 from sasrec.data.facts import SplitFacts
-from sasrec.model.sasrec import ModelConfig
+from sasrec.model.config import ModelConfig
+from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.fitting import History
 from sasrec.training.trainer import TrainParams
 
@@ -34,7 +35,12 @@ def timing(history: History) -> dict[str, float | int]:
 
 
 def model_description(
-    data: SplitFacts, params: TrainParams, history: History, *, filter_seen: bool
+    data: SplitFacts,
+    params: TrainParams,
+    objective: ObjectiveParams,
+    history: History,
+    *,
+    filter_seen: bool,
 ) -> dict[str, Any]:
     """What model.json tells beside what rebuilds the model; nothing that varies by run.
 
@@ -46,7 +52,9 @@ def model_description(
         "best_epoch": history.best_epoch,
         "data": data.model_dump(),
         "filter_seen": filter_seen,
-        "train": params.model_dump(),
+        "kernels": params.kernels,
+        "objective": objective.model_dump(),
+        "train": params.model_dump(exclude={"kernels"}),
     }
 
 

@@ -7,15 +7,22 @@ from sasrec.data.sequences import Sequences
 from sasrec.objectives.negatives import users_without_negatives
 
 
-def choose_users(sequences: Sequences, num_items: int) -> tuple[np.ndarray, dict[str, int]]:
+def choose_users(
+    sequences: Sequences, num_items: int, *, negatives: bool
+) -> tuple[np.ndarray, dict[str, int]]:
     """The users (int64) to learn from, and how many others there are, by what keeps them out.
+
+    Args:
+        negatives: whether the loss needs items that a user lacks.
 
     Raises:
         UserError: nobody can be learnt from.
     """
     lengths = sequences.lengths
     enough = np.flatnonzero(lengths >= 2)
-    complete = np.intersect1d(enough, users_without_negatives(sequences, num_items))
+    complete = np.empty(0, np.int64)
+    if negatives:
+        complete = np.intersect1d(enough, users_without_negatives(sequences, num_items))
     users = np.setdiff1d(enough, complete)
     counts = {
         "with fewer than two items in training, none of which has a next one": (

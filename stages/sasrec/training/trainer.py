@@ -1,4 +1,4 @@
-"""One epoch of training: random batches, new negatives, Adam.
+"""One epoch of training: random batches, what the objective prepares of them, Adam.
 
 The same seed and number of threads give the same bytes on one CPU: every epoch starts its own
 generators from (seed, epoch), so nothing depends on what ran before.
@@ -7,7 +7,7 @@ generators from (seed, epoch), so nothing depends on what ran before.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,25 +17,15 @@ from torch import Tensor
 from sasrec.base.errors import UserError
 from sasrec.base.params import Section
 from sasrec.batching.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
-from sasrec.data.sequences import Sequences
-from sasrec.data.unseen import unseen_items
 from sasrec.machine.distributed import World
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.losses import binary_cross_entropy
-from sasrec.objectives.negatives import NegativeSampler
-from sasrec.training.deferred_adam import DeferredAdam
-from sasrec.training.flat_parameters import check_flat, flatten_parameters
+from sasrec.objectives.objective import Objective
+from sasrec.training.optimizer import DEFERRED_FROM, Optimizer
 from sasrec.training.trained_users import choose_users
 
 # So many batches are made in a row: what a step leaves in the caches slows the next one's making.
 # Fewer where they hold more than so many numbers together, 8 bytes each.
 PREPARED_AT_ONCE, PREPARED_NUMBERS = 32, 1 << 22
-# Up to so many interactions the negatives of all users are prepared at once: 8 bytes each.
-SAMPLED_AT_ONCE = 1 << 22
-# Rows of the item embeddings wait (deferred_adam.py) in catalogues this many times the items that
-# a step reads: about there it takes the same time as Adam over every row, beyond it less.
-DEFERRED_FROM = 4
-BETAS = (0.9, 0.98)  # Adam's; the authors' (model.py)
 
 
 class TrainParams(Section):
@@ -44,7 +34,6 @@ class TrainParams(Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
-    num_negatives: int = Field(ge=1)
     valid_every: int = Field(ge=1)
     patience: int = Field(ge=1)
     monitor: Literal["sampled", "full"]
@@ -53,6 +42,7 @@ class TrainParams(Section):
     processes: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
     compile: bool
+    kernels: Literal["auto", "plain"]
 
 
 class Step(NamedTuple):
@@ -61,16 +51,12 @@ class Step(NamedTuple):
     Attributes:
         positions: of the whole batch, over all processes.
         batch: this process's share; None where it has none.
-        negatives: int64 [T, K].
+        prepared: what the objective drew for it.
     """
 
     positions: int
     batch: TrainingBatch | None
-    negatives: Tensor | None
-
-    def items(self) -> Tensor:
-        """int64 [(2 + K) T], all that is looked up."""
-        return torch.cat((self.batch.inputs.items, self.batch.targets, self.negatives.view(-1)))
+    prepared: Any
 
 
 @dataclass(frozen=True)
@@ -83,9 +69,11 @@ class EpochStats:
 
 
 class Trainer:
-    """Trains `model` on `sequences`, an epoch at a time.
+    """Trains `model` on sequences, an epoch at a time.
 
     Args:
+        model, objective: with the drop-ins that they are to compute by (kernels/prepare.py).
+        reader: of the training sequences.
         world: the processes that share each batch; alone by default.
 
     Attributes:
@@ -99,36 +87,24 @@ class Trainer:
     def __init__(
         self,
         model: SASRec,
-        sequences: Sequences,
+        objective: Objective,
+        reader: SequenceReader,
         params: TrainParams,
-        device: torch.device,
         world: World = World(),  # noqa: B008, it is immutable
     ) -> None:
-        self.model = model.to(device)
+        self.model = model
+        self.objective = objective
+        self.reader = reader
         self.params = params
-        self.device = device
         self.world = world
-        self.sequences = sequences
-        self.users, self.left_out = choose_users(sequences, model.num_items)
-        dense = params.compile or device.type != "cpu"
-        self.reader = SequenceReader(sequences, model.config.max_length, device, dense=dense)
-        waiting = {id(table) for table in self.model.item_tables} if self._defers(dense) else {}
-        named = dict(self.model.named_parameters())
-        self._deferred = [
-            DeferredAdam(weight, learning_rate=params.learning_rate, betas=BETAS, name=name)
-            for name, weight in named.items()
-            if id(weight) in waiting
-        ]
-        self._flat = {name: weight for name, weight in named.items() if id(weight) not in waiting}
-        self._weights = flatten_parameters(self._flat.values())
-        self.optimizer = torch.optim.Adam(
-            [self._weights], lr=params.learning_rate, betas=BETAS, fused=True
+        self.device = reader.device
+        self.users, self.left_out = choose_users(
+            reader.sequences, model.num_items, negatives=objective.loss.num_negatives > 0
         )
-        self._forward = _compiled(model, device) if params.compile else model
-        # All users' unseen items are found at the start where they are few or wanted on a GPU;
-        # else a batch's own when it is drawn, so that memory follows the batch.
-        at_once = dense or len(sequences.items) <= SAMPLED_AT_ONCE
-        self._sampler = self._sampler_for(np.arange(sequences.num_users + 1)) if at_once else None
+        self.optimizer = Optimizer(
+            model, params.learning_rate, waiting=model.item_tables if self._defers() else []
+        )
+        self._forward = _compiled(model, self.device) if params.compile else model
 
     def run_epoch(self, epoch: int) -> EpochStats:
         """Learn once from every user. `epoch` counts from 1.
@@ -144,9 +120,7 @@ class Trainer:
             steps = [self._prepare(users, generator) for users in together]
             while steps:  # none is held once it is done
                 total += self._learn(steps.pop(0))
-        for adam in self._deferred:
-            adam.catch_up()
-        check_flat(self._weights, self._flat.items())
+        self.optimizer.end_epoch()
         loss = self.world.add_up(total).item()
         interactions = int(self._positions(self.users).sum())
         if not np.isfinite(loss):
@@ -156,22 +130,21 @@ class Trainer:
             )
         return EpochStats(loss / interactions, interactions, time.perf_counter() - started)
 
-    def loss(self, batch: TrainingBatch, negatives: Tensor) -> Tensor:
-        """The sum of losses over the batch's real positions; `negatives` int64 [T, K]."""
+    def loss(self, batch: TrainingBatch, prepared: Any) -> Tensor:
+        """The sum of losses over the batch's real positions."""
+        return self.objective(self.model, self._encode, batch, prepared)
+
+    def _encode(self, batch: Batch) -> Tensor:
+        """States [T, D], float32."""
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.params.precision == "bfloat16"
         ):
-            states = self._forward(batch.inputs)
-        return binary_cross_entropy(
-            states.float(),
-            embedding=self.model.scoring_embedding,
-            targets=batch.targets,
-            negatives=negatives,
-        )
+            states = self._forward(batch)
+        return states.to(self.model.item_embedding.dtype)
 
     def _prepared_together(self, batches: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """The batches in turn, as many at a time as are prepared at once."""
-        each = 5 + self.params.num_negatives  # numbers a position, those of Step and its layout
+        each = 4 + (self.objective.reads or 1)  # numbers a position, those of Step and its layout
         together, held = [], 0
         for users in batches:
             numbers = each * int(self._positions(users).sum())
@@ -191,56 +164,40 @@ class Trainer:
         if not len(share):  # a last batch of fewer users than processes
             return Step(positions, None, None)
         batch = self.reader.training_batch(share)
-        negatives = self._draw_negatives(batch, generator)
-        return Step(positions, batch, negatives)
+        return Step(positions, batch, self.objective.prepare(batch, generator))
 
     def _learn(self, step: Step) -> Tensor:
         """One step of the optimizer; returns the sum of losses, without waiting for it."""
-        for adam in self._deferred:
-            adam.read(step.items())
+        if self.optimizer.asks:
+            self.optimizer.read(self.objective.items_read(step.batch, step.prepared))
         total = self._add_gradients(step)
-        self.world.add_up(self._weights.grad)
+        self.world.add_up(self.optimizer.gradient)
         self.optimizer.step()
-        self._weights.grad.zero_()
-        for adam in self._deferred:
-            adam.step()
         return total
 
     def _add_gradients(self, step: Step) -> Tensor:
         """Of this process's share of a batch; returns the sum of its losses."""
         if step.batch is None:
             return torch.zeros((), device=self.device)
-        total = self.loss(step.batch, step.negatives)
+        total = self.loss(step.batch, step.prepared)
         (total / step.positions).backward()
         return total.detach()
 
-    def _draw_negatives(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor:
-        """int64 [T, K]; arbitrary items at padding."""
-        rows = batch.inputs.layout.sequences
-        if self._sampler is None:
-            sampler = self._sampler_for(batch.users.numpy())
-        else:
-            sampler, rows = self._sampler, batch.users[rows]
-        return sampler.draw(rows[:, None].expand(-1, self.params.num_negatives), generator)
-
-    def _sampler_for(self, users: np.ndarray) -> NegativeSampler:
-        unseen = unseen_items(self.sequences, users, self.model.num_items)
-        return NegativeSampler.build(unseen, self.device)
-
-    def _defers(self, dense: bool) -> bool:
+    def _defers(self) -> bool:
         """Whether a step reads so few items that most rows of their embeddings should wait.
 
-        Several processes read other items than one another, and fixed shapes have no such set.
+        Several processes read other items than one another, fixed shapes have no such set, and
+        some objectives read all items.
         """
-        if dense or self.world.size > 1:
+        reads, by_loops = self.objective.reads, self.params.kernels == "auto"
+        if reads is None or not by_loops or self.reader.layout == "fixed" or self.world.size > 1:
             return False
         slots = int(self._positions(self.users).sum()) * self.params.batch_size / len(self.users)
-        read = slots * (2 + self.params.num_negatives)  # inputs, targets, negatives
-        return self.model.num_items >= DEFERRED_FROM * read
+        return self.model.num_items >= DEFERRED_FROM * slots * (1 + reads)
 
     def _positions(self, users: np.ndarray) -> np.ndarray:
         """How many positions each of `users` is learnt from."""
-        return np.minimum(self.sequences.lengths[users] - 1, self.model.config.max_length)
+        return np.minimum(self.reader.sequences.lengths[users] - 1, self.model.config.max_length)
 
     def _start(self, epoch: int) -> tuple[list[np.ndarray], torch.Generator]:
         """The epoch's batches and the generator of its negatives; dropout is seeded too."""
@@ -249,7 +206,7 @@ class Trainer:
         own = np.random.SeedSequence((self.params.seed, epoch, self.world.rank + 1))
         negatives, dropout = own.spawn(2)
         dropout_seed = int(dropout.generate_state(1, np.uint64)[0])
-        self.model.noise.reseed(dropout_seed)
+        self.model.dropout.reseed(dropout_seed)
         torch.manual_seed(dropout_seed)  # what dropout draws from on other devices
         generator = torch.Generator(self.device)
         generator.manual_seed(int(negatives.generate_state(1, np.uint64)[0] >> 1))

@@ -7,19 +7,19 @@ chance, so the expectation is unbiased. Elsewhere torch's own dropout is used. B
 by numpy because torch does not vectorise it on the CPU.
 """
 
-import math
+from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 POOL = 1 << 18  # units drawn at once: small batches take many small masks from one draw
 NO_UNITS = np.empty(0, np.uint8)  # without dropout
 
 
-class Noise:
-    """The dropout noise of one model, from one explicit seed.
+class Dropout(nn.Module):
+    """The dropout of one model, all its parts together, from one explicit seed.
 
     Args:
         rate: the chance that a unit is dropped, 0 <= rate < 1.
@@ -28,6 +28,7 @@ class Noise:
     """
 
     def __init__(self, rate: float, *seed: int) -> None:
+        super().__init__()
         assert 0 <= rate < 1, rate
         self.rate = rate
         coarse = abs(round(256 * rate) / 256 - rate) <= 0.01 * min(rate, 1 - rate)
@@ -38,6 +39,11 @@ class Noise:
         self.threshold = dropped if coarse else 1
         self.scale = levels / (levels - dropped)
         self.reseed(*seed)
+
+    @property
+    def active(self) -> Self | None:
+        """Itself where units are dropped, None outside training and at rate 0."""
+        return self if self.training and self.rate else None
 
     def reseed(self, *seed: int) -> None:
         """Start the random bits anew, as if built with this seed."""
@@ -52,18 +58,14 @@ class Noise:
         self._used += count
         return self._pool[start : self._used]
 
-    def keep(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Of `shape`, on the CPU: 0 where a unit is dropped, its scale where it is kept."""
-        kept = (self.units(math.prod(shape)) >= self.threshold).view(np.uint8)
-        return torch.from_numpy(kept).to(dtype).mul_(self.scale).view(shape)
-
-    def dropout(self, x: Tensor) -> Tensor:
-        """`x` (any shape, floating) with units dropped and the kept ones scaled."""
-        if self.rate == 0:
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` (any shape, floating) with units dropped and the kept ones scaled, in training."""
+        if self.active is None:
             return x
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(x, self.rate)
-        return x * self.keep(*x.shape, dtype=x.dtype)
+        kept = (self.units(x.numel()) >= self.threshold).view(np.uint8)
+        return x * torch.from_numpy(kept).to(x.dtype).mul_(self.scale).view(x.shape)
 
     def _draw(self, count: int) -> np.ndarray:
         words = -(-count * self._unit.itemsize // 8)

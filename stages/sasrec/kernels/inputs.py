@@ -1,47 +1,46 @@
-"""Looking items and positions up, with a quicker gradient on the CPU than torch's own.
+"""Items and positions looked up by compiled loops, with a quicker gradient than torch's own.
 
 Shapes: T slots, D hidden size, N items.
 
-The gradient of an embedding is the sum over the places where a row was used. On the CPU it is
-added right into `embedding.grad` where that is there already, as `backward()` would, but without
-an [N, D] array for every call: with many items those cost more than all else.
+The gradient of an embedding is the sum over the places where a row was used. It is added right
+into `embedding.grad` where that is there already, as `backward()` would, but without an [N, D]
+array for every call: with many items those cost more than all else.
 (`torch.autograd.grad` thus needs an embedding without a gradient.)
 """
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from sasrec.batching.batches import Batch
 from sasrec.kernels.parts import even_parts, run_parts, specialised
-from sasrec.model.gradients import by_hand
-from sasrec.model.noise import NO_UNITS, Noise
+from sasrec.model.dropout import NO_UNITS
+from sasrec.model.inputs import Inputs, ItemInput, check_items
+from sasrec.model.positions import LearnedPosition, PositionInInputs
 
 ROW_COST = 30  # nanoseconds, roughly
 
 
-def embed(
-    items: Tensor,
-    positions: Tensor,
-    *,
-    item_embedding: Tensor,
-    position_embedding: Tensor | None,
-    noise: Noise | None,
-) -> Tensor:
-    """dropout(sqrt(D) item + position): [T, D] (section III-A; the factor is in the authors' code).
+def supports(module: Inputs) -> bool:
+    """True where nothing but items and learned or no positions is added up."""
+    parts = list(module.parts.values())
+    plain_items = len(parts) == 1 and type(parts[0]) is ItemInput
+    return plain_items and type(module.position) in (LearnedPosition, PositionInInputs)
 
-    Args:
-        items: int64 [T]; positions: int64 [T].
-        item_embedding: [N + 1, D].
-        position_embedding: [n, D], or None for none.
-        noise: None outside training.
-    """
-    scale = item_embedding.shape[1] ** 0.5
-    if by_hand(item_embedding):
-        return _Embed.apply(items, positions, item_embedding, position_embedding, scale, noise)
-    x = functional.embedding(items, item_embedding) * scale
-    if position_embedding is not None:
-        x = x + functional.embedding(positions, position_embedding)
-    return noise.dropout(x) if noise else x
+
+def inputs(module: Inputs, batch: Batch) -> Tensor:
+    """What `Inputs.forward` computes: [T, D]."""
+    (item,) = module.parts.values()
+    embedding = item.embedding.weight
+    check_items(batch.items, len(embedding) - 1)
+    learned = isinstance(module.position, LearnedPosition)
+    return _Embed.apply(
+        batch.items,
+        batch.layout.positions,
+        embedding,
+        module.position.embedding.weight if learned else None,
+        embedding.shape[1] ** 0.5,
+        module.dropout.active,
+    )
 
 
 def gradient_of(embedding: Tensor) -> tuple[Tensor, Tensor | None]:

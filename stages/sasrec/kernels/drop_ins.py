@@ -1,0 +1,90 @@
+"""Faster functions in the place of what a model's modules compute by plain PyTorch.
+
+A drop-in stands for one method (`forward` or `last`) of one kind of module. It is put on the
+instances that it supports, as an attribute that hides the method of their class; so the class
+stays what the operation means, and the model knows nothing of it.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+PLAIN = "plain PyTorch"
+
+
+class DropIn(NamedTuple):
+    """A row of the table `DROP_INS` (tables.py).
+
+    Attributes:
+        what: the operation in words, such as "blocks".
+        how: what computes it, in words.
+        module: the class whose method it stands for: that class itself, none derived from it.
+        method: the name of the method.
+        supports: whether it computes the same as a module of that class.
+        compute: takes the module and the method's arguments.
+        needs_cpu: whether it works on the CPU alone, uncompiled and in one precision.
+    """
+
+    what: str
+    how: str
+    module: type[nn.Module]
+    method: str
+    supports: Callable[[nn.Module], bool]
+    compute: Callable[..., Tensor]
+    needs_cpu: bool
+
+
+def attach(drop_ins: list[DropIn], *roots: nn.Module) -> dict[str, str]:
+    """Put drop-ins on all modules in `roots` that they support.
+
+    Returns: how each operation is computed, the first supporting drop-in's or plain PyTorch.
+    """
+    hows: dict[str, str] = {}
+    for module in _modules(roots):
+        for drop_in in drop_ins:
+            if type(module) is not drop_in.module:
+                continue
+            supported = drop_in.supports(module)
+            if supported:
+                setattr(module, drop_in.method, partial(drop_in.compute, module))
+            hows[drop_in.what] = drop_in.how if supported else PLAIN
+    return hows
+
+
+def detach(*roots: nn.Module) -> None:
+    """Take all drop-ins off the modules in `roots`."""
+    for module, name in _attached(roots):
+        delattr(module, name)
+
+
+@contextmanager
+def plainly(*roots: nn.Module) -> Iterator[None]:
+    """Have the modules in `roots` compute by their own methods in the block."""
+    taken = [(module, name, module.__dict__.pop(name)) for module, name in _attached(roots)]
+    try:
+        yield
+    finally:
+        for module, name, function in taken:
+            module.__dict__[name] = function
+
+
+def is_attached(module: nn.Module, method: str = "forward") -> bool:
+    """Whether a drop-in stands for this method of the module."""
+    return method in module.__dict__
+
+
+def _attached(roots: tuple[nn.Module, ...]) -> list[tuple[nn.Module, str]]:
+    return [
+        (module, name)
+        for module in _modules(roots)
+        for name in ("forward", "last")
+        if is_attached(module, name)
+    ]
+
+
+def _modules(roots: tuple[nn.Module, ...]) -> Iterator[nn.Module]:
+    for root in roots:
+        yield from root.modules()

@@ -1,0 +1,79 @@
+"""Binary cross-entropy by compiled loops, with its gradient by hand.
+
+Shapes: T slots, D hidden size, K negatives a slot.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sasrec.kernels.inputs import gradient_of
+from sasrec.kernels.parts import even_parts, run_parts, specialised
+from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy, check_shapes
+
+SCORE_COST = 80  # nanoseconds a slot, roughly
+SCORED_AT_ONCE = 1 << 20  # candidates; a copy of theirs is made for each go
+
+
+def loss(
+    module: BinaryCrossEntropy,
+    states: Tensor,
+    embedding: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+) -> Tensor:
+    """What `BinaryCrossEntropy.forward` computes; an embedding's row is read where it lies."""
+    check_shapes(states, targets, negatives)
+    return _BinaryCrossEntropy.apply(states, embedding, targets, negatives)
+
+
+def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slots side by side, and their candidates [slots, 1 + K], the target first."""
+    each = max(1, SCORED_AT_ONCE // (1 + negatives.shape[1]))
+    for start in range(0, len(targets), each):
+        slots = slice(start, min(start + each, len(targets)))
+        yield slots, torch.cat([targets[slots, None], negatives[slots]], 1).numpy()
+
+
+class _BinaryCrossEntropy(torch.autograd.Function):
+    """The formula with its gradient; an embedding's row is read where it lies."""
+
+    @staticmethod
+    def forward(ctx, states, embedding, targets, negatives):  # noqa: ANN001, ANN205
+        states = states.contiguous()
+        kernels = specialised("row", SIZE=states.shape[1])
+        losses = states.new_empty(len(states))
+        slopes = states.new_empty(len(states), 1 + negatives.shape[1])
+        real = (targets > 0).numpy()
+        for slots, candidates in _goes(targets, negatives):
+            run_parts(
+                kernels.score,
+                *(states[slots].numpy(), embedding.detach().numpy(), candidates),
+                *(real[slots], losses[slots].numpy(), slopes[slots].numpy()),
+                edges=even_parts(len(candidates), SCORE_COST),
+            )
+        ctx.saved = states, embedding, targets, negatives, slopes
+        return losses.sum()
+
+    @staticmethod
+    def backward(ctx, gradient):  # noqa: ANN001, ANN205
+        states, embedding, targets, negatives, slopes = ctx.saved
+        kernels = specialised("row", SIZE=states.shape[1])
+        of_states, (total, of_embedding) = torch.empty_like(states), gradient_of(embedding)
+        factor = slopes.numpy().dtype.type(gradient.item())
+        for slots, candidates in _goes(targets, negatives):
+            known = (candidates, slopes[slots].numpy(), factor)
+            edges = even_parts(len(candidates), SCORE_COST)
+            run_parts(
+                kernels.score_backward,
+                *(embedding.detach().numpy(), *known, of_states[slots].numpy()),
+                edges=edges,
+            )
+            run_parts(
+                kernels.add_scored,
+                *(states[slots].detach().numpy(), *known, total.numpy(), len(edges) - 1),
+                edges=edges,
+            )
+        return of_states, of_embedding, None, None

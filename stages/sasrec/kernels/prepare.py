@@ -1,0 +1,77 @@
+"""The one call before a model trains or ranks: which drop-ins stand for what, loaded and checked."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from sasrec.base.errors import UserError
+from sasrec.batching.layout import Kind
+from sasrec.kernels.check import check_drop_ins
+from sasrec.kernels.compiling import load_loops
+from sasrec.kernels.drop_ins import PLAIN, attach, is_attached
+from sasrec.kernels.tables import DROP_INS, LOOPS
+from sasrec.model.sasrec import SASRec
+from sasrec.objectives.losses import Loss
+
+Choice = Literal["auto", "plain"]
+
+
+def prepare(
+    model: SASRec,
+    loss: Loss | None = None,
+    *,
+    kernels: Choice = "auto",
+    loops: bool = True,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Put drop-ins on `model` and `loss`, where they support them, and say in a line what runs.
+
+    Args:
+        model: on its device.
+        loss: what it is to be trained with; None for ranking.
+        kernels: plain for none at all.
+        loops: False where torch compiles the model, or computes in mixed precision: then there are
+            only drop-ins that are PyTorch themselves.
+        report: told what runs, that compiling will take a while, and what stands in its way.
+
+    Raises:
+        UserError: a weight is not a number, or a drop-in differs from what it stands for.
+    """
+    _check_weights(model)
+    device = model.item_embedding.device
+    loops = loops and device.type == "cpu"
+    drop_ins = [row for row in DROP_INS if loops or not row.needs_cpu]
+    if kernels == "plain":
+        drop_ins = []
+    roots = [model] if loss is None else [model, loss]
+    hows = attach(drop_ins, *roots)
+    if LOOPS in hows.values():
+        load_loops(model.config.hidden_size, model.config.num_heads, report)
+    check_drop_ins(drop_ins, model.config, loss, device)
+    report(_line(hows, loss))
+
+
+def layout_for(model: SASRec, *, compiled: bool = False) -> Kind:
+    """How the sequences of a batch should lie for this model, after `prepare`."""
+    if compiled or model.item_embedding.device.type != "cpu":
+        return "fixed"
+    return "packed" if all(is_attached(block) for block in model.blocks) else "grouped"
+
+
+def _check_weights(model: SASRec) -> None:
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise UserError(
+                f"the model's {name} holds NaN or infinite values: its training diverged; lower "
+                "train.learning_rate and train again"
+            )
+
+
+def _line(hows: dict[str, str], loss: Loss | None) -> str:
+    """What runs: "blocks, inputs: compiled loops; norms: plain PyTorch"."""
+    operations = list(dict.fromkeys(row.what for row in DROP_INS))
+    if loss is None:
+        operations.remove("loss")
+    by_how: dict[str, list[str]] = {}
+    for what in operations:
+        by_how.setdefault(hows.get(what, PLAIN), []).append(what)
+    return "; ".join(f"{', '.join(whats)}: {how}" for how, whats in by_how.items())

@@ -1,0 +1,25 @@
+"""The drop-ins that there are. Nothing else knows of them."""
+
+from sasrec.kernels import blocks, inputs, last
+from sasrec.kernels.drop_ins import DropIn
+from sasrec.kernels.loss import loss
+from sasrec.kernels.norm import norm
+from sasrec.model.block import Block
+from sasrec.model.inputs import Inputs
+from sasrec.model.norm import LayerNorm
+from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
+
+LOOPS = "compiled loops"
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+DROP_INS = [
+    DropIn("blocks", LOOPS, Block, "forward", blocks.supports, blocks.block, needs_cpu=True),
+    DropIn("inputs", LOOPS, Inputs, "forward", inputs.supports, inputs.inputs, needs_cpu=True),
+    DropIn("norms", LOOPS, LayerNorm, "forward", _always, norm, needs_cpu=True),
+    DropIn("loss", LOOPS, BinaryCrossEntropy, "forward", _always, loss, needs_cpu=True),
+    DropIn("last states", "a shortcut", Block, "last", last.supports, last.last, needs_cpu=False),
+]

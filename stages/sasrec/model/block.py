@@ -1,0 +1,57 @@
+"""A block of the model: self-attention and feed-forward, each with its norm and residual.
+
+Shapes: B sequences, T slots, D hidden size.
+"""
+
+from torch import Tensor, nn
+
+from sasrec.batching.layout import Layout
+from sasrec.model.config import ModelConfig
+from sasrec.model.dropout import Dropout
+from sasrec.model.norm import LayerNorm
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
+
+
+class Block(nn.Module):
+    """Its parts are rows of the tables; `VARIANTS` says what is normed and added where."""
+
+    def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
+        super().__init__()
+        self.variant = VARIANTS[config.variant]
+        self.residual = config.residual
+        self.attention_norm = LayerNorm(config.hidden_size)
+        self.attention = ATTENTIONS[config.attention](
+            config,
+            POSITIONS[config.position].in_attention(config),
+            dropout,
+            projects=config.output_projection,
+        )
+        self.feed_forward_norm = LayerNorm(config.hidden_size)
+        self.feed_forward = FEED_FORWARDS[config.feed_forward](config, dropout)
+
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        """[T, D] to [T, D]."""
+        query, key_value, residual = self.attention_inputs(x)
+        return self.after_attention(residual, self.attention(query, key_value, layout))
+
+    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        """[B, D]: what `forward` has at each sequence's latest position."""
+        return self(x, layout)[layout.last_slots]
+
+    def attention_inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What queries, and keys and values, are made of, and what the results are added to."""
+        row = self.variant
+        inputs = (x, x if row.after else self.attention_norm(x))
+        return inputs[row.query], inputs[row.key_value], inputs[row.residual]
+
+    def after_attention(self, residual: Tensor, attended: Tensor) -> Tensor:
+        """The rest of the block, slot by slot."""
+        y = self._add(residual, attended)
+        if self.variant.after:
+            y = self.attention_norm(y)
+            return self.feed_forward_norm(self._add(y, self.feed_forward(y)))
+        normed = self.feed_forward_norm(y)
+        return self._add((y, normed)[self.variant.residual], self.feed_forward(normed))
+
+    def _add(self, residual: Tensor, update: Tensor) -> Tensor:
+        return residual + update if self.residual else update

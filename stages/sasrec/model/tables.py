@@ -1,0 +1,54 @@
+"""The parts that a model may have: one row, one module, one name in params.yaml."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from sasrec.model.attention import GatedAttention, SoftmaxAttention
+from sasrec.model.dropout import Dropout
+from sasrec.model.feed_forward import ReluFeedForward
+from sasrec.model.inputs import Input, ItemInput
+from sasrec.model.positions import (
+    LearnedPosition,
+    PositionInAttention,
+    PositionInInputs,
+    Positions,
+)
+from sasrec.model.relative import RelativeBias
+from sasrec.model.rotary import Rotary
+from sasrec.model.sizes import Sizes
+from sasrec.model.swiglu import SwiGLU
+from sasrec.model.variants import NORMED, RAW, Variant
+
+VARIANTS = {
+    "official": Variant(NORMED, RAW, NORMED, after=False),  # kang205/SASRec: model.py, modules.py
+    "paper": Variant(NORMED, NORMED, RAW, after=False),  # section III-B, "residual connections"
+    "normed_residual": Variant(NORMED, NORMED, NORMED, after=False),
+    "post_norm": Variant(RAW, RAW, RAW, after=True),  # Vaswani et al. 2017, section 3.1
+}
+
+ATTENTIONS: dict[str, Callable[..., nn.Module]] = {
+    "softmax": SoftmaxAttention,  # the paper's
+    "gated": GatedAttention,
+}
+
+FEED_FORWARDS: dict[str, Callable[[Sizes, Dropout], nn.Module]] = {
+    "relu": ReluFeedForward,  # the paper's
+    "swiglu": SwiGLU,
+}
+
+POSITIONS = {
+    "learned": Positions(LearnedPosition, PositionInAttention),  # the paper's
+    "none": Positions(PositionInInputs, PositionInAttention),  # table IV of the paper
+    "rotary": Positions(PositionInInputs, Rotary),
+    "relative": Positions(PositionInInputs, RelativeBias),
+}
+
+INPUTS: dict[str, Input] = {
+    "item": ItemInput,
+}
+
+INITIALISERS: dict[str, Callable[..., Tensor]] = {
+    "xavier_uniform": nn.init.xavier_uniform_,  # the authors' (TensorFlow's default)
+    "xavier_normal": nn.init.xavier_normal_,
+}

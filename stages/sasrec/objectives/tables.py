@@ -1,0 +1,21 @@
+"""What may be learnt, and against what: one row, one module, one name in params.yaml."""
+
+from collections.abc import Callable
+
+from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
+from sasrec.objectives.cross_entropy import CrossEntropy
+from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
+from sasrec.objectives.losses import Loss, LossSettings
+from sasrec.objectives.negatives import Negatives
+from sasrec.objectives.uniform import UniformNegatives
+
+# Of the settings and the number of items.
+LOSSES: dict[str, Callable[[LossSettings, int], Loss]] = {
+    "binary_cross_entropy": BinaryCrossEntropy,  # the paper's
+    "gbce": GeneralisedBinaryCrossEntropy,
+    "cross_entropy": CrossEntropy,
+}
+
+NEGATIVES: dict[str, Callable[..., Negatives]] = {
+    "uniform": UniformNegatives,  # the paper's
+}
