@@ -4,25 +4,19 @@ import math
 
 import numpy as np
 import torch
-from toys import toy_sequences
+from toys import toy_config, toy_sequences
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
-from sasrec.model.sasrec import ModelConfig, SASRec
+from sasrec.model.sasrec import SASRec
 from sasrec.ranking.ranks import rank_targets
 
 NUM_ITEMS = 23
 CONFIG = {
-    "variant": "paper",
     "hidden_size": 6,
-    "num_blocks": 2,
     "num_heads": 2,
     "max_length": 5,
     "dropout": 0.5,
-    "output_projection": False,
-    "position_embedding": True,
-    "tied_embedding": True,
-    "residual": True,
     "initialisation": "xavier_normal",
 }
 
@@ -37,28 +31,31 @@ def model_with_scores(scores):
 
     The last norm keeps nothing of the state but its bias, the first unit vector.
     """
-    config = ModelConfig(**CONFIG | {"num_blocks": 0})
+    config = toy_config(**CONFIG | {"num_blocks": 0})
     model = SASRec(config, len(scores), seed=1)
     with torch.no_grad():
         model.last_norm.weight.zero_()
         model.last_norm.bias.copy_(torch.eye(config.hidden_size)[0])
-        model.item_embedding.weight[1:, 0] = torch.tensor(scores, dtype=torch.float32)
+        model.item_embedding[1:, 0] = torch.tensor(scores, dtype=torch.float32)
     return model
 
 
 def random_model(seed, **changes):
     """A model whose states differ much from user to user."""
-    model = SASRec(ModelConfig(**CONFIG | changes), NUM_ITEMS, seed=seed)
+    model = SASRec(toy_config(**CONFIG | changes), NUM_ITEMS, seed=seed)
     with torch.no_grad():
         for weight in model.parameters():
             weight += torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)) / 2
-        model.item_embedding.weight[0] = 0
+        model.item_embedding[0] = 0
     return model
 
 
 def rank(model, sequences, targets, **options):
     reader = SequenceReader(
-        sequences, model.config.max_length, torch.device("cpu"), dense=options.pop("dense", False)
+        sequences,
+        model.config.max_length,
+        torch.device("cpu"),
+        layout=options.pop("layout", "packed"),
     )
     return rank_targets(model, reader, targets, **options)
 
@@ -66,7 +63,7 @@ def rank(model, sequences, targets, **options):
 def scores_alone(model, history):
     """The score of every item by its id, from one user alone and the states of all positions."""
     reader = SequenceReader(
-        toy_sequences([history]), model.config.max_length, torch.device("cpu"), dense=False
+        toy_sequences([history]), model.config.max_length, torch.device("cpu"), layout="packed"
     )
     batch, _ = reader.histories(np.array([1]))
     with torch.no_grad():

@@ -2,40 +2,22 @@
 
 import numpy as np
 import torch
-from toys import TRAIN_PARAMS, toy_sequences
+from toys import toy_config, toy_objective_params, toy_sequences, toy_train_params
 
+from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
-from sasrec.model.sasrec import ModelConfig, SASRec
+from sasrec.kernels.drop_ins import attach
+from sasrec.kernels.prepare import layout_for
+from sasrec.kernels.tables import DROP_INS
+from sasrec.model.sasrec import SASRec
 from sasrec.objectives.negatives import NegativeSampler
+from sasrec.objectives.objective import build_objective
 from sasrec.ranking.ranks import rank_targets
-from sasrec.training.trainer import Trainer, TrainParams
+from sasrec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-CONFIG = {
-    "variant": "official",
-    "hidden_size": 6,
-    "num_blocks": 2,
-    "num_heads": 1,
-    "max_length": 5,
-    "dropout": 0.0,
-    "output_projection": False,
-    "position_embedding": True,
-    "tied_embedding": True,
-    "residual": True,
-    "initialisation": "xavier_uniform",
-}
-PARAMS = TRAIN_PARAMS.model_dump() | {
-    "epochs": 2,
-    "batch_size": 4,
-    "learning_rate": 0.01,
-    "num_negatives": 1,
-    "valid_every": 1,
-    "patience": 3,
-    "monitor": "sampled",
-    "seed": 1,
-    "device": "cpu",
-    "precision": "float32",
-}
+CONFIG = {"variant": "official", "hidden_size": 6, "max_length": 5, "dropout": 0.0}
+PARAMS = {"epochs": 2, "batch_size": 4, "patience": 3}
 # Users of 1, 2, 3, 9, 4, 0 and 7 items.
 HISTORIES = (
     [3],
@@ -48,10 +30,20 @@ HISTORIES = (
 )
 
 
-def trainer_of(sequences=None, *, num_items=13, config=None, model_seed=1, **params):
-    model = SASRec(ModelConfig(**CONFIG | (config or {})), num_items, seed=model_seed)
+def trainer_of(
+    sequences=None, *, num_items=13, config=None, objective=None, model_seed=1, loops=True, **params
+):
+    """A trainer on the CPU, as stages/train.py makes one; `params` are keys of `train`."""
+    model = SASRec(toy_config(**CONFIG | (config or {})), num_items, seed=model_seed)
     sequences = sequences or toy_sequences(HISTORIES)
-    return Trainer(model, sequences, TrainParams(**PARAMS | params), CPU)
+    values = toy_objective_params(**{"num_negatives": 1} | (objective or {}))
+    settings = toy_train_params(**PARAMS | params)
+    what = build_objective(values, sequences, num_items, CPU)
+    if loops and settings.precision == "float32" and not settings.compile:
+        attach(DROP_INS, model, what)
+    layout = layout_for(model, compiled=settings.compile)
+    reader = SequenceReader(sequences, model.config.max_length, CPU, layout=layout)
+    return Trainer(model, what, reader, settings)
 
 
 def circle(num_items=11, count=101, length=6):

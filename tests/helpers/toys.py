@@ -1,14 +1,23 @@
 """Models and batches small enough to work out by hand. Sizes are distinct primes where they may."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import yaml
 from places import ROOT
 
 from sasrec.batching.batches import Batch
-from sasrec.batching.layout import Layout, lay_out, lay_out_dense
+from sasrec.batching.layout import (
+    Layout,
+    lay_out_fixed,
+    lay_out_grouped,
+    lay_out_packed,
+)
 from sasrec.data.sequences import Sequences
-from sasrec.model.sasrec import ModelConfig, SASRec
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec
+from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.trainer import TrainParams
 
 NUM_ITEMS = 23
@@ -29,11 +38,17 @@ DESCRIPTION = {
         "split": "fedcba9876543210",
     },
     "filter_seen": True,
+    "kernels": "auto",
 }
 
-# Sequences, and ways to lay them out: end to end (None), or a row each of this width.
+# Sequences, the longest first, and ways to lay them out.
 ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
-LAYOUTS: dict[str, int | None] = {"end to end": None, "a row each": 7, "wide": MAX_LENGTH}
+LAYOUTS: dict[str, Callable[[np.ndarray], Layout]] = {
+    "packed": lay_out_packed,
+    "grouped": lay_out_grouped,
+    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), max(lengths)),
+    "wide": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), MAX_LENGTH),
+}
 
 # What the model may have or lack, beside its variant.
 OPTIONS = {
@@ -42,34 +57,30 @@ OPTIONS = {
     "a head a unit": {"num_heads": 6},
     "projection": {"output_projection": True, "num_heads": 2},
     "no residual": {"residual": False},
-    "no position": {"position_embedding": False},
     "untied": {"tied_embedding": False},
     "no blocks": {"num_blocks": 0},
     "three blocks": {"num_blocks": 3},
 }
 
-TRAIN_PARAMS = TrainParams.model_validate(
-    yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["train"]
-    | {"batch_size": 3, "learning_rate": 0.01, "num_negatives": 2, "device": "cpu"}
-)
+# What params.yaml has, section by section: the one place with valid values for all keys.
+SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def toy_config(**changes: object) -> ModelConfig:
-    """A config without dropout; `changes` replace its keys."""
-    values = {
-        "variant": "paper",
-        "hidden_size": 6,
-        "num_blocks": 2,
-        "num_heads": 1,
-        "max_length": MAX_LENGTH,
-        "dropout": 0.0,
-        "output_projection": False,
-        "position_embedding": True,
-        "tied_embedding": True,
-        "residual": True,
-        "initialisation": "xavier_uniform",
-    }
-    return ModelConfig.model_validate(values | changes)
+    """A small model without dropout; `changes` replace its keys."""
+    small = {"hidden_size": 6, "max_length": MAX_LENGTH, "dropout": 0.0}
+    return ModelConfig.model_validate(SECTIONS["model"] | small | changes)
+
+
+def toy_objective_params(**changes: object) -> ObjectiveParams:
+    """The params section `objective`, with two negatives; `changes` replace its keys."""
+    return ObjectiveParams.model_validate(SECTIONS["objective"] | {"num_negatives": 2} | changes)
+
+
+def toy_train_params(**changes: object) -> TrainParams:
+    """The params section `train`, for small batches; `changes` replace its keys."""
+    small = {"batch_size": 3, "learning_rate": 0.01, "device": "cpu"}
+    return TrainParams.model_validate(SECTIONS["train"] | small | changes)
 
 
 def toy_model(config: ModelConfig, seed: int = 1) -> SASRec:
@@ -77,28 +88,21 @@ def toy_model(config: ModelConfig, seed: int = 1) -> SASRec:
     model = SASRec(config, NUM_ITEMS, seed).double().eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
             parameter.add_(noise, alpha=0.4)
-            if name in ("item_embedding.weight", "output_embedding.weight"):
-                parameter[0] = 0
+        for table in model.item_tables:
+            table[0] = 0
     return model
 
 
-def toy_layout(lengths: list[int], width: int | None = None) -> Layout:
-    """Sequences of `lengths` in order, end to end or a row of `width` each."""
-    if width is None:
-        return lay_out(np.array(lengths))
-    return lay_out_dense(torch.tensor(lengths), width)
-
-
-def toy_batch(rows: list[list[int]], width: int | None = None) -> Batch:
-    """`rows` of items, a sequence each, oldest first, laid out as in `toy_layout`."""
-    layout = toy_layout([len(row) for row in rows], width)
-    items = torch.zeros(len(layout.real), dtype=torch.int64)
-    for row, last in zip(rows, layout.last_slots.tolist(), strict=True):
+def toy_batch(rows: list[list[int]], layout: str = "packed") -> Batch:
+    """`rows` of items, a sequence each, oldest first, laid out as LAYOUTS says."""
+    where = LAYOUTS[layout](np.array([len(row) for row in rows]))
+    items = torch.zeros(len(where.real), dtype=torch.int64)
+    for row, last in zip(rows, where.last_slots.tolist(), strict=True):
         items[last + 1 - len(row) : last + 1] = torch.tensor(row)
-    return Batch(items, layout)
+    return Batch(items, where)
 
 
 def by_row(values: torch.Tensor, batch: Batch) -> list[torch.Tensor]:

@@ -1,4 +1,4 @@
-"""The one call before a model trains or ranks: which drop-ins stand for what, loaded and checked."""
+"""The one call before a model trains or ranks: which drop-ins stand for what, and checked."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -54,7 +54,8 @@ def layout_for(model: SASRec, *, compiled: bool = False) -> Kind:
     """How the sequences of a batch should lie for this model, after `prepare`."""
     if compiled or model.item_embedding.device.type != "cpu":
         return "fixed"
-    return "packed" if all(is_attached(block) for block in model.blocks) else "grouped"
+    by_loops = all(is_attached(block) for block in model.blocks)
+    return "packed" if by_loops else "grouped"
 
 
 def _check_weights(model: SASRec) -> None:
