@@ -10,34 +10,29 @@ import math
 
 import numpy as np
 
+from sasrec.model.config import ModelConfig
+
 Weights = dict[str, np.ndarray]
+ITEMS, OUTPUT = "inputs.parts.item.embedding.weight", "output_embedding.weight"
 
 
-def states(
-    weights: Weights, items: list[int], *, variant: str, num_heads: int, residual: bool = True
-) -> np.ndarray:
-    """States [L, D] after each of `items`, oldest first; what `weights` lacks is left out."""
-    size = weights["item_embedding.weight"].shape[1]
+def states(weights: Weights, items: list[int], config: ModelConfig) -> np.ndarray:
+    """States [L, D] after each of `items`, oldest first."""
+    assert config.inputs == ["item"], config.inputs
+    size = config.hidden_size
     x = np.zeros((len(items), size))
     for t, item in enumerate(items):
-        x[t] = weights["item_embedding.weight"][item] * math.sqrt(size)
-        if "position_embedding.weight" in weights:
-            x[t] += weights["position_embedding.weight"][len(items) - 1 - t]
-    number = 0
-    while f"blocks.{number}.query.weight" in weights:
-        prefix = f"blocks.{number}."
-        own = {
-            name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)
-        }
-        x = block(own, x, variant, num_heads, 1.0 if residual else 0.0)
-        number += 1
+        x[t] = weights[ITEMS][item] * math.sqrt(size)
+        if config.position == "learned":
+            x[t] += weights["inputs.position.embedding.weight"][len(items) - 1 - t]
+    for number in range(config.num_blocks):
+        x = block(below(weights, f"blocks.{number}"), x, config)
     return normed(weights, "last_norm", x)
 
 
 def scores(weights: Weights, state: np.ndarray) -> np.ndarray:
     """Scores [N + 1] of all items after a state [D]."""
-    tied = "output_embedding.weight" not in weights
-    table = weights["item_embedding.weight" if tied else "output_embedding.weight"]
+    table = weights.get(OUTPUT, weights[ITEMS])
     return np.array([sum(state[i] * row[i] for i in range(len(state))) for row in table])
 
 
@@ -53,42 +48,114 @@ def loss(
     return total
 
 
-def block(w: Weights, x: np.ndarray, variant: str, num_heads: int, r: float) -> np.ndarray:
-    """One block [L, D] to [L, D]; r is 1, or 0 without residual connections."""
-    if variant == "post_norm":
-        y = normed(w, "attention_norm", r * x + attention(w, x, x, num_heads))
-        return normed(w, "feed_forward_norm", r * y + feed_forward(w, y))
+def block(w: Weights, x: np.ndarray, config: ModelConfig) -> np.ndarray:
+    """One block, [L, D] to [L, D]."""
+    r = 1.0 if config.residual else 0.0
+    attend = ATTENTIONS[config.attention]
+    feed_forward = FEED_FORWARDS[config.feed_forward]
+    attention_weights, feed_forward_weights = below(w, "attention"), below(w, "feed_forward")
+    if config.variant == "post_norm":
+        attended = attend(attention_weights, x, x, config)
+        y = normed(w, "attention_norm", r * x + attended)
+        return normed(w, "feed_forward_norm", r * y + feed_forward(feed_forward_weights, y))
     n = normed(w, "attention_norm", x)
-    if variant == "official":
-        y = r * n + attention(w, n, x, num_heads)
-    if variant == "paper":
-        y = r * x + attention(w, n, n, num_heads)
-    if variant == "normed_residual":
-        y = r * n + attention(w, n, n, num_heads)
+    query, context, added = {
+        "official": (n, x, n),
+        "paper": (n, n, x),
+        "normed_residual": (n, n, n),
+    }[config.variant]
+    y = r * added + attend(attention_weights, query, context, config)
     z = normed(w, "feed_forward_norm", y)
-    return r * (y if variant == "paper" else z) + feed_forward(w, z)
+    return r * (y if config.variant == "paper" else z) + feed_forward(feed_forward_weights, z)
 
 
-def attention(w: Weights, query: np.ndarray, key_value: np.ndarray, num_heads: int) -> np.ndarray:
+def softmax_attention(
+    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig
+) -> np.ndarray:
+    return projected(w, heads(w, x, context, config))
+
+
+def gated_attention(
+    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig
+) -> np.ndarray:
+    gate = 1 / (1 + np.exp(-linear(w, "gate", x)))
+    return projected(w, heads(w, x, context, config) * gate)
+
+
+def heads(w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig) -> np.ndarray:
     """Each position looks at itself and those before it, one head after the other."""
-    q = linear(w, "query", query)
-    k, v = linear(w, "key", key_value), linear(w, "value", key_value)
+    q, k, v = linear(w, "query", x), linear(w, "key", context), linear(w, "value", context)
     length, size = q.shape
-    width = size // num_heads
+    width = size // config.num_heads
     out = np.zeros((length, size))
-    for first in range(0, size, width):
-        head = range(first, first + width)
+    for number in range(config.num_heads):
+        head = range(number * width, (number + 1) * width)
+        turned_q = [TURNS[config.position](q[t, head], length - 1 - t) for t in range(length)]
+        turned_k = [TURNS[config.position](k[s, head], length - 1 - s) for s in range(length)]
         for t in range(length):
-            logits = [sum(q[t, i] * k[s, i] for i in head) / math.sqrt(width) for s in range(t + 1)]
+            logits = [
+                sum(a * b for a, b in zip(turned_q[t], turned_k[s], strict=True)) / math.sqrt(width)
+                + BIASES[config.position](below(w, "position"), number, t - s)
+                for s in range(t + 1)
+            ]
             powers = [math.exp(logit - max(logits)) for logit in logits]
             for i in head:
                 out[t, i] = sum(powers[s] * v[s, i] for s in range(t + 1)) / sum(powers)
-    return linear(w, "projection", out) if "projection.weight" in w else out
+    return out
 
 
-def feed_forward(w: Weights, x: np.ndarray) -> np.ndarray:
+def projected(w: Weights, x: np.ndarray) -> np.ndarray:
+    return linear(w, "projection", x) if "projection.weight" in w else x
+
+
+def not_turned(unit: np.ndarray, position: int) -> np.ndarray:
+    return unit
+
+
+def turned(unit: np.ndarray, position: int) -> np.ndarray:
+    """Pairs (i, i + d/2) turned by the angle position / 10000^(2i/d), as complex numbers."""
+    pairs, out = len(unit) // 2, unit.copy()
+    for i in range(pairs):
+        angle = position / 10_000 ** (i / pairs)
+        number = complex(unit[i], unit[i + pairs]) * complex(math.cos(angle), math.sin(angle))
+        out[i], out[i + pairs] = number.real, number.imag
+    return out
+
+
+def no_bias(w: Weights, head: int, distance: int) -> float:
+    return 0.0
+
+
+def bias_by_distance(w: Weights, head: int, distance: int) -> float:
+    return w["distance_bias"][head, distance]
+
+
+def relu_feed_forward(w: Weights, x: np.ndarray) -> np.ndarray:
     """relu(x W1 + b1) W2 + b2."""
     return linear(w, "outer", np.maximum(linear(w, "inner", x), 0))
+
+
+def swiglu(w: Weights, x: np.ndarray) -> np.ndarray:
+    """(silu(x W1 + b1) * (x W3 + b3)) W2 + b2, where silu(y) = y / (1 + e^-y)."""
+    inner = linear(w, "inner", x)
+    return linear(w, "outer", inner / (1 + np.exp(-inner)) * linear(w, "gate", x))
+
+
+# A row for each row of the model's tables.
+ATTENTIONS = {"softmax": softmax_attention, "gated": gated_attention}
+FEED_FORWARDS = {"relu": relu_feed_forward, "swiglu": swiglu}
+TURNS = {"learned": not_turned, "none": not_turned, "relative": not_turned, "rotary": turned}
+BIASES = {"learned": no_bias, "none": no_bias, "rotary": no_bias, "relative": bias_by_distance}
+
+
+def below(weights: Weights, prefix: str) -> Weights:
+    """Those of one part, by their names in it."""
+    dotted = f"{prefix}."
+    return {
+        name.removeprefix(dotted): weight
+        for name, weight in weights.items()
+        if name.startswith(dotted)
+    }
 
 
 def linear(w: Weights, name: str, x: np.ndarray) -> np.ndarray:

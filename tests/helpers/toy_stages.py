@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from places import STAGES
-from toys import TRAIN_PARAMS
+from toys import toy_train_params
 
 from sasrec.base.errors import UserError
 from sasrec.data.catalogue import Details, write_catalogue
@@ -36,7 +36,7 @@ PARAMS = {
         "residual": True,
         "initialisation": "xavier_uniform",
     },
-    "train": TRAIN_PARAMS.model_dump()
+    "train": toy_train_params().model_dump()
     | {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 1, "device": "cpu"},
     "evaluate": {
         "ks": [1, 10],

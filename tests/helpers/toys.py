@@ -17,6 +17,7 @@ from sasrec.batching.layout import (
 from sasrec.data.sequences import Sequences
 from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.trainer import TrainParams
 
@@ -41,12 +42,21 @@ DESCRIPTION = {
     "kernels": "auto",
 }
 
+# Each row of each table of parts, by the key of params.yaml that names it.
+TABLES = {
+    "variant": VARIANTS,
+    "attention": ATTENTIONS,
+    "feed_forward": FEED_FORWARDS,
+    "position": POSITIONS,
+}
+ROWS_OF_TABLES = {f"{key}: {name}": {key: name} for key, table in TABLES.items() for name in table}
+
 # Sequences, the longest first, and ways to lay them out.
 ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [17]]
 LAYOUTS: dict[str, Callable[[np.ndarray], Layout]] = {
     "packed": lay_out_packed,
     "grouped": lay_out_grouped,
-    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), max(lengths)),
+    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), int(max(lengths))),
     "wide": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), MAX_LENGTH),
 }
 

@@ -1,9 +1,11 @@
-"""The model against its loop-written restatement, and what must hold for every variant."""
+"""The model against its loop-written restatement, and what must hold for every row of a table."""
 
 import numpy as np
 import pytest
 import reference
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from toys import (
     LAYOUTS,
@@ -11,6 +13,8 @@ from toys import (
     NUM_ITEMS,
     OPTIONS,
     ROWS,
+    ROWS_OF_TABLES,
+    TABLES,
     by_row,
     toy_batch,
     toy_config,
@@ -19,103 +23,153 @@ from toys import (
 )
 
 from sasrec.batching.batches import Batch, SequenceReader
-from sasrec.model.sasrec import VARIANTS, SASRec
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec, count_parameters
 
 EXACT = {"rtol": 0, "atol": 0}
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
-every_variant = pytest.mark.parametrize("variant", VARIANTS)
+every_row = pytest.mark.parametrize("row", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+every_option = pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
+every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
 
 def states_alone(model: SASRec, row: list[int]) -> Tensor:
     return model(toy_batch([row]))
 
 
-@every_variant
-@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
-def test_states_and_scores_are_those_of_the_formulas(variant, changes):
-    config = toy_config(variant=variant, **changes)
+def assert_as_restated(config: ModelConfig) -> None:
+    """States and scores are those of the formulas, restated by loops."""
     model = toy_model(config)
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    batch = toy_batch(ROWS, LAYOUTS["end to end"])
-
+    batch = toy_batch(ROWS)
     states = by_row(model(batch), batch)
     scores = model.last_states(batch) @ model.scoring_embedding.T
-
-    for row, items in enumerate(ROWS):
-        expected = reference.states(
-            weights, items, variant=variant, num_heads=config.num_heads, residual=config.residual
-        )
-        np.testing.assert_allclose(states[row].detach(), expected, rtol=1e-9, atol=1e-11)
+    for number, items in enumerate(ROWS):
+        expected = reference.states(weights, items, config)
+        np.testing.assert_allclose(states[number].detach(), expected, rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(
-            scores[row].detach(), reference.scores(weights, expected[-1]), rtol=1e-9, atol=1e-11
+            scores[number].detach(), reference.scores(weights, expected[-1]), rtol=1e-9, atol=1e-11
         )
 
 
-def test_the_variants_differ():
+@every_row
+@every_option
+def test_states_and_scores_are_those_of_the_formulas(row, option):
+    assert_as_restated(toy_config(**option | row))
+
+
+@settings(max_examples=40)
+@given(st.fixed_dictionaries({key: st.sampled_from(list(table)) for key, table in TABLES.items()}))
+def test_rows_of_different_tables_go_together(rows):
+    assert_as_restated(toy_config(num_heads=2, num_blocks=1, **rows))
+
+
+def test_an_odd_head_keeps_its_last_unit_in_rotary():
+    assert_as_restated(toy_config(position="rotary", num_heads=2))  # heads of 3 units
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_the_rows_of_a_table_differ(key):
     results = [
-        toy_model(toy_config(variant=variant))(toy_batch(ROWS[:1])).detach() for variant in VARIANTS
+        toy_model(toy_config(**{key: name}))(toy_batch(ROWS[:1])).detach() for name in TABLES[key]
     ]
     for i, one in enumerate(results):
         assert not any(torch.allclose(one, other, rtol=1e-3) for other in results[:i])
 
 
-@every_variant
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_any_layout_gives_what_each_row_alone_gives(variant, layout):
-    model = toy_model(toy_config(variant=variant, num_heads=2))
-    batch = toy_batch(ROWS, LAYOUTS[layout])
-    for row, states in zip(ROWS, by_row(model(batch), batch), strict=True):
-        torch.testing.assert_close(states, states_alone(model, row), **CLOSE)
+@every_row
+@every_layout
+def test_any_layout_gives_what_each_row_alone_gives(row, layout):
+    model = toy_model(toy_config(num_heads=2, **row))
+    batch = toy_batch(ROWS, layout)
+    for items, states in zip(ROWS, by_row(model(batch), batch), strict=True):
+        torch.testing.assert_close(states, states_alone(model, items), **CLOSE)
 
 
-@every_variant
-@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
-def test_last_states_are_the_latest_of_forward(variant, changes):
-    model = toy_model(toy_config(variant=variant, **changes))
-    batch = toy_batch(ROWS, LAYOUTS["end to end"])
+@every_row
+@every_option
+def test_last_states_are_the_latest_of_forward(row, option):
+    model = toy_model(toy_config(**option | row))
+    batch = toy_batch(ROWS)
     latest = torch.stack([states[-1] for states in by_row(model(batch), batch)])
     torch.testing.assert_close(model.last_states(batch), latest, **CLOSE)
 
 
-@every_variant
-def test_a_later_item_changes_nothing_before_it(variant):
-    model = toy_model(toy_config(variant=variant, num_heads=2))
-    row = ROWS[0]
-    before = states_alone(model, row)
-    for t in range(1, len(row)):
-        changed = [*row[:t], row[t] % NUM_ITEMS + 1, *row[t + 1 :]]
+@every_row
+def test_a_later_item_changes_nothing_before_it(row):
+    model = toy_model(toy_config(num_heads=2, **row))
+    items = ROWS[0]
+    before = states_alone(model, items)
+    for t in range(1, len(items)):
+        changed = [*items[:t], items[t] % NUM_ITEMS + 1, *items[t + 1 :]]
         after = states_alone(model, changed)
         torch.testing.assert_close(after[:t], before[:t], **EXACT)
         assert (after[t:] != before[t:]).any(1).all()  # and everything from it on
 
 
-@every_variant
-def test_what_other_rows_hold_changes_nothing(variant):
-    model = toy_model(toy_config(variant=variant))
-    batch = toy_batch(ROWS, LAYOUTS["end to end"])
-    others = toy_batch([[1] * len(row) for row in ROWS[:2]] + ROWS[2:], LAYOUTS["end to end"])
+@every_row
+def test_what_other_rows_hold_changes_nothing(row):
+    model = toy_model(toy_config(**row))
+    batch, others = toy_batch(ROWS), toy_batch([[1] * len(items) for items in ROWS[:2]] + ROWS[2:])
     pairs = zip(by_row(model(batch), batch), by_row(model(others), others), strict=True)
     for one, same in list(pairs)[2:]:
         torch.testing.assert_close(one, same, **EXACT)
 
 
-@every_variant
-def test_what_stands_in_padding_changes_nothing_real(variant):
-    model = toy_model(toy_config(variant=variant))
-    batch = toy_batch(ROWS, LAYOUTS["wide"])
+@every_row
+@pytest.mark.parametrize("layout", ["grouped", "fixed", "wide"])
+def test_what_stands_in_padding_changes_nothing_real(row, layout):
+    model = toy_model(toy_config(**row))
+    batch = toy_batch(ROWS, layout)
     filled = Batch(torch.where(batch.layout.real, batch.items, 9), batch.layout)
     torch.testing.assert_close(
         model(filled)[batch.layout.real], model(batch)[batch.layout.real], **EXACT
     )
 
 
+@every_row
+@every_option
+@every_layout
+def test_every_weight_gets_a_gradient(row, option, layout):
+    config = toy_config(**option | row)
+    model = toy_model(config)
+    batch = toy_batch(ROWS, layout)
+    (model(batch)[batch.layout.real] @ model.scoring_embedding.T).sin().sum().backward()
+    for name, weight in model.named_parameters():
+        assert weight.grad is not None, name
+        # A softmax forgets what is added to all its scores.
+        if not name.endswith("key.bias"):
+            assert weight.grad.abs().max() > 1e-9, name
+
+
+@every_row
+def test_dropout_is_for_training_alone_and_follows_its_seed(row):
+    model = toy_model(toy_config(dropout=0.5, **row))
+    batch = toy_batch(ROWS, "grouped")
+    torch.testing.assert_close(model(batch), model(batch), **EXACT)
+    results = []
+    for seed in (7, 7, 8):
+        model.train().dropout.reseed(seed)
+        results.append(model(batch).detach())
+    torch.testing.assert_close(results[0], results[1], **EXACT)
+    assert not torch.allclose(results[0], results[2])
+
+
+@every_row
+@every_option
+def test_parameters_are_counted_without_building_the_model(row, option):
+    config = toy_config(**option | row)
+    built = sum(weight.numel() for weight in toy_model(config).parameters())
+    assert count_parameters(config, NUM_ITEMS) == built
+
+
 def test_positions_count_from_the_end():
     model = toy_model(toy_config(num_blocks=0))
-    batch = toy_batch([[4, 4, 4], [4]], 3)
+    batch = toy_batch([[4, 4, 4], [4]], "fixed")
     before = by_row(model(batch), batch)
     with torch.no_grad():
-        model.position_embedding.weight[1, 2] += 1.0  # one before the latest
+        model.inputs.position.embedding.weight[1, 2] += 1.0  # one before the latest
     changed = [
         (after != states).any(1).tolist()
         for after, states in zip(by_row(model(batch), batch), before, strict=True)
@@ -123,12 +177,12 @@ def test_positions_count_from_the_end():
     assert changed == [[False, True, False], [False]]
 
 
-@every_variant
-@pytest.mark.parametrize("dense", [False, True])
-def test_only_the_most_recent_items_are_seen(variant, dense):
-    model = toy_model(toy_config(variant=variant))
+@every_row
+@pytest.mark.parametrize("layout", ["packed", "grouped", "fixed"])
+def test_only_the_most_recent_items_are_seen(row, layout):
+    model = toy_model(toy_config(**row))
     long = [(7 * i) % NUM_ITEMS + 1 for i in range(MAX_LENGTH + 6)]
-    reader = SequenceReader(toy_sequences([long]), MAX_LENGTH, torch.device("cpu"), dense=dense)
+    reader = SequenceReader(toy_sequences([long]), MAX_LENGTH, torch.device("cpu"), layout=layout)
     batch, _ = reader.histories(np.array([1]))
     alone = model.last_states(toy_batch([long[-MAX_LENGTH:]]))
     torch.testing.assert_close(model.last_states(batch), alone, **CLOSE)
