@@ -29,7 +29,7 @@ from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.rounding import rounded
 from sasrec.base.script import run_stage
-from sasrec.data.catalogue import write_catalogue
+from sasrec.data.catalogue import ITEMS, USERS, write_catalogue
 from sasrec.data.facts import SourceFacts
 from sasrec.data.fingerprints import of_interactions
 from sasrec.preparing.cleaning import prepare
@@ -102,8 +102,8 @@ def _read(params: DataParams) -> Source:
 
 def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:
     write_interactions(folder, data)
-    write_catalogue(folder / "users.csv", data.user_ids, source.users)
-    write_catalogue(folder / "items.csv", data.item_ids, source.items)
+    write_catalogue(folder / USERS, data.user_ids, source.users)
+    write_catalogue(folder / ITEMS, data.item_ids, source.items)
     columns = (data.user, data.item, data.timestamp)
     fingerprint = of_interactions(name, data.user_ids, data.item_ids, *columns)
     facts = {"name": name, **describe(data), "fingerprint": fingerprint}

@@ -12,7 +12,7 @@ from places import STAGES
 from toys import TRAIN_PARAMS
 
 from sasrec.base.errors import UserError
-from sasrec.data.catalogue import Details, write_catalogue
+from sasrec.data.catalogue import ITEMS, USERS, Details, write_catalogue
 
 NUM_USERS, NUM_ITEMS = 29, 17
 PARAMS = {
@@ -71,9 +71,9 @@ def write_interactions(folder):
         "fingerprint": "0123456789abcdef",
     }
     (folder / "dataset.json").write_text(json.dumps(dataset))
-    write_catalogue(folder / "users.csv", [f"u{n}" for n in range(1, NUM_USERS + 1)], Details())
+    write_catalogue(folder / USERS, [f"u{n}" for n in range(1, NUM_USERS + 1)], Details())
     titles = {f"i{n}": (f"Title {n}",) for n in range(1, NUM_ITEMS + 1)}
-    write_catalogue(folder / "items.csv", list(titles), Details(("title",), titles))
+    write_catalogue(folder / ITEMS, list(titles), Details(("title",), titles))
 
 
 def set_params(folder, **changes):

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sasrec.base.errors import UserError
-from sasrec.data.catalogue import Details, write_catalogue
 from sasrec.preparing.interactions import (
     Interactions,
     dense_order,
@@ -179,11 +178,3 @@ def test_the_arrays_on_disk_count_from_one(tmp_path):
     assert arrays["user"].tolist() == arrays["item"].tolist() == [1, 2]
     assert arrays["timestamp"].tolist() == [7, 9]
     assert np.isnan(arrays["rating"]).all()
-
-
-def test_a_catalogue_quotes_what_needs_it(tmp_path):
-    details = Details(("title", "year"), {"x": ('The "A", B', "1995")})
-    write_catalogue(tmp_path / "items.csv", ["x", "y,z", "é"], details)
-    assert (tmp_path / "items.csv").read_bytes() == (
-        'id,raw_id,title,year\n1,x,"The ""A"", B",1995\n2,"y,z",,\n3,é,,\n'.encode()
-    )

@@ -1,9 +1,7 @@
 """The best next items after a history, by the model's scores."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from sasrec.base.errors import UserError
@@ -14,46 +12,6 @@ from sasrec.data.interactions import read_numbered
 from sasrec.data.sequences import Sequences
 from sasrec.model.checkpoint import ModelDescription
 from sasrec.model.sasrec import SASRec
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """users.csv or items.csv: `id` (1, 2, ... in order), `raw_id`, and what else is known."""
-
-    path: Path
-    table: pd.DataFrame
-
-    @classmethod
-    def read(cls, path: Path) -> "Catalogue":
-        """Read the table; every column but `id` is text.
-
-        Raises:
-            UserError: the file is missing.
-        """
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except FileNotFoundError:
-            raise UserError(f"{path} not found: run `dvc repro` first") from None
-        return cls(path, table.astype({"id": int}))
-
-    def numbers(self, raw_ids: list[str]) -> list[int]:
-        """The ids that the model knows by for these raw ids.
-
-        Raises:
-            UserError: one of them is not in the table.
-        """
-        by_raw_id = dict(zip(self.table["raw_id"], self.table["id"], strict=True))
-        for raw_id in raw_ids:
-            if raw_id not in by_raw_id:
-                examples = ", ".join(self.table["raw_id"][:3])
-                raise UserError(
-                    f"{raw_id!r} is not among the raw ids of {self.path} ({examples}, …)"
-                )
-        return [by_raw_id[raw_id] for raw_id in raw_ids]
-
-    def describe(self, ids: list[int]) -> pd.DataFrame:
-        """The rows of these ids, without the column `id`."""
-        return self.table.set_index("id").loc[ids].reset_index(drop=True)
 
 
 def check_data_of_model(description: ModelDescription, model: Path, interactions: Path) -> None:
