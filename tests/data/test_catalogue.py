@@ -37,12 +37,12 @@ def test_raw_ids(tmp_path: Path) -> None:
     assert items.describe([2]).to_dict("records") == [{"raw_id": "NA", "title": "Namibia"}]
     with pytest.raises(UserError, match=r"'7' is not among the raw ids of .*items.csv \(007, NA"):
         items.ids_of(["7"])
-    with pytest.raises(UserError, match="items.csv has no row for the id 3"):
+    with pytest.raises(UserError, match=r"items.csv has no row for the id 3"):
         items.describe([3])
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="users.csv not found: run `dvc repro` first"):
+    with pytest.raises(UserError, match=r"users.csv not found: run `dvc repro` first"):
         Catalogue.read(tmp_path / "users.csv")
 
 

@@ -32,6 +32,7 @@ from sasrec.model.sasrec import ModelConfig, SASRec
 from sasrec.ranking import evaluation, validation
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
+from sasrec.sources.source_facts import SourceFacts
 from sasrec.training import fitting, records
 from sasrec.training.timings import find_timing
 
@@ -101,11 +102,12 @@ def test_what_download_writes(here, monkeypatch, capsys):
     def collect(params, folder):
         assert (params.name, params.path) == ("ml-1m", "other.csv")
         (folder / "x.csv").write_text("x")
-        return told
+        return SourceFacts(**told)
 
     monkeypatch.setattr(download, "collect", collect)
     download.main()
-    assert json.loads((here / "data/raw/source.json").read_text()) == told
+    unknown = {"licence": None, "citation": None}
+    assert json.loads((here / "data/raw/source.json").read_text()) == told | unknown
     assert sorted(path.name for path in (here / "data/raw").iterdir()) == ["source.json", "x.csv"]
     assert capsys.readouterr().out == "ml-1m: x.csv, y.csv from a shop, in data/raw/\n"
 

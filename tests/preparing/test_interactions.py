@@ -17,7 +17,6 @@ from sasrec.preparing.interactions import (
     filter_once,
     number_by_time,
     summarise,
-    write_interactions,
 )
 
 Row = tuple[str, str, int, float]  # user, item, time, rating
@@ -167,14 +166,3 @@ def test_the_summary_by_hand():
     assert "equal_time_share" not in untimed
     ordered = summarise(number_by_time(table(content, order=[0, 1, 2, 2])))
     assert ordered["equal_time_share"] == 0
-
-
-def test_the_arrays_on_disk_count_from_one(tmp_path):
-    data = table([("a", "x", 7, 1.0), ("b", "y", 9, 1.0)], rated=False)
-    write_interactions(tmp_path, data)
-    arrays = {path.stem: np.load(path) for path in tmp_path.iterdir()}
-    dtypes = {name: array.dtype.str for name, array in arrays.items()}
-    assert dtypes == {"user": "<i4", "item": "<i4", "rating": "<f4", "timestamp": "<i8"}
-    assert arrays["user"].tolist() == arrays["item"].tolist() == [1, 2]
-    assert arrays["timestamp"].tolist() == [7, 9]
-    assert np.isnan(arrays["rating"]).all()

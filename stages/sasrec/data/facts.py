@@ -1,4 +1,4 @@
-"""What stages tell each other of a dataset: source.json of download, dataset.json of preprocess."""
+"""dataset.json, what stages tell each other of a dataset: written and read, and compared."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,30 +6,22 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sasrec.base.errors import UserError
-from sasrec.base.files import read_json_as
+from sasrec.base.files import read_json_as, write_json
+
+FILE = "dataset.json"
 
 
-class Facts(BaseModel):
-    """Base: declared keys are checked without conversion; other keys are kept and passed on."""
+class DatasetFacts(BaseModel):
+    """The dataset's name and sizes, as preprocess leaves it.
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-
-
-class SourceFacts(Facts):
-    """source.json: what download fetched, and from where."""
-
-    dataset: str
-    origin: str
-    sha256: dict[str, str]
-
-
-class DatasetFacts(Facts):
-    """dataset.json: the dataset's name and sizes.
+    Keys that are declared here are checked without conversion; others are kept and passed on.
 
     Attributes:
         time_unit: of the time stamps, None where there are none.
         fingerprint: of the interactions and of what their ids stand for.
     """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     name: str
     num_users: int = Field(ge=1)
@@ -42,7 +34,7 @@ class DatasetFacts(Facts):
 
 
 class SplitFacts(DatasetFacts):
-    """dataset.json beside what split cuts, and in model.json, of what a model was trained on.
+    """The same beside what split cuts, and in model.json, of what a model was trained on.
 
     Attributes:
         split: fingerprint of the cut: which interactions are trained on, which are targets.
@@ -51,13 +43,18 @@ class SplitFacts(DatasetFacts):
     split: str
 
 
+def write_facts(folder: Path, facts: DatasetFacts) -> None:
+    """Write dataset.json into `folder`."""
+    write_json(folder / FILE, facts.model_dump())
+
+
 def read_dataset_facts(folder: Path, stage: str) -> DatasetFacts:
     """dataset.json in `folder`, which `stage` wrote.
 
     Raises:
         UserError: it is missing or wrong.
     """
-    return read_json_as(folder / "dataset.json", DatasetFacts, stage)
+    return read_json_as(folder / FILE, DatasetFacts, stage)
 
 
 def read_split_facts(folder: Path) -> SplitFacts:
@@ -66,7 +63,7 @@ def read_split_facts(folder: Path) -> SplitFacts:
     Raises:
         UserError: it is missing or wrong.
     """
-    return read_json_as(folder / "dataset.json", SplitFacts, "split")
+    return read_json_as(folder / FILE, SplitFacts, "split")
 
 
 def check_same_data(

@@ -1,15 +1,13 @@
-"""Interactions in memory: cleaning, order in time, contiguous ids; and the folder they go to."""
+"""Interactions in memory: cleaning, order in time, contiguous ids; and counts of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from sasrec.base.errors import UserError
-from sasrec.base.files import write_npy
 
 
 @dataclass(frozen=True)
@@ -152,17 +150,6 @@ def _by_appearance(codes: np.ndarray, labels: list[str]) -> tuple[np.ndarray, li
     rank = np.full(len(labels), -1, dtype=np.int32)
     rank[order] = np.arange(len(order))
     return rank[codes], [labels[code] for code in order]
-
-
-def write_interactions(folder: Path, data: Interactions) -> None:
-    """Write user.npy and item.npy (int32 ids from 1), rating.npy (float32), timestamp.npy."""
-    rating = data.rating
-    if rating is None:
-        rating = np.full(len(data), np.nan, dtype=np.float32)
-    write_npy(folder / "user.npy", data.user + np.int32(1))
-    write_npy(folder / "item.npy", data.item + np.int32(1))
-    write_npy(folder / "rating.npy", rating)
-    write_npy(folder / "timestamp.npy", data.timestamp)
 
 
 def describe(data: Interactions) -> dict[str, Any]:

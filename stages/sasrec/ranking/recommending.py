@@ -8,7 +8,7 @@ from sasrec.base.errors import UserError
 from sasrec.batching.batches import Batch
 from sasrec.batching.layout import lay_out_dense
 from sasrec.data.facts import check_same_data, read_dataset_facts, read_split_facts
-from sasrec.data.interactions import read_numbered
+from sasrec.data.interactions import read_interactions
 from sasrec.data.sequences import Sequences
 from sasrec.model.checkpoint import ModelDescription
 from sasrec.model.sasrec import SASRec
@@ -24,7 +24,7 @@ def check_data_of_model(description: ModelDescription, model: Path, interactions
 
 def whole_history(user: int, interactions: Path) -> list[int]:
     """All items of `user`, oldest first."""
-    return read_numbered(interactions).sequences.of(user).tolist()
+    return read_interactions(interactions).sequences.of(user).tolist()
 
 
 def history_before_test(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sasrec.base.errors import UserError
-from sasrec.base.files import read_npy
 from sasrec.comparing.datasets.graph import InteractionGraph
 from sasrec.data.catalogue import ITEMS, USERS, Catalogue
+from sasrec.data.interactions import read_column
 
 # Without leading zeros: 007 and 7 would become one id.
 _NUMBER = r"(0|[1-9][0-9]{0,17})"
@@ -54,16 +54,13 @@ def _read_text(path: Path) -> InteractionGraph:
 
 def _read_folder(folder: Path) -> InteractionGraph:
     """The columns user.npy and item.npy; users.csv and items.csv, if there, give the raw ids."""
-    columns = []
-    for name in ("user", "item"):
-        path = folder / f"{name}.npy"
-        column = read_npy(path, np.int32)
-        if column.ndim != 1 or len(column) == 0:
-            raise UserError(f"{path} has the shape {column.shape}, expected one non-empty column")
-        columns.append(column)
-    user, item = columns
+    user, item = (read_column(folder, name) for name in ("user", "item"))
     if len(user) != len(item):
         raise UserError(f"{folder}: user.npy has {len(user)} rows, but item.npy has {len(item)}")
+    if len(user) == 0:
+        raise UserError(
+            f"{folder / 'user.npy'} has the shape {user.shape}, expected one non-empty column"
+        )
     if (np.diff(user) < 0).any():
         row = int(np.argmax(np.diff(user) < 0)) + 2
         raise UserError(f"{folder / 'user.npy'} is not sorted by user: see row {row}")
