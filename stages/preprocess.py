@@ -32,13 +32,11 @@ from sasrec.base.params import load_params
 from sasrec.base.rounding import rounded
 from sasrec.base.script import run_stage
 from sasrec.data.catalogue import ITEMS, USERS, write_catalogue
-from sasrec.data.facts import DatasetFacts
-from sasrec.data.fingerprints import of_interactions
+from sasrec.data.facts import DatasetFacts, fingerprint_of_interactions
 from sasrec.data.interactions import write_interactions
 from sasrec.preparing.cleaning import prepare
 from sasrec.preparing.interactions import Interactions, describe, summarise
-from sasrec.preparing.own_file import LocalLayout
-from sasrec.preparing.parsing import parse
+from sasrec.preparing.parsing import LocalLayout, parse
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.datasets import DATASETS
@@ -106,7 +104,7 @@ def _read(params: DataParams) -> Source:
 
 def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:
     columns = (data.user, data.item, data.timestamp)
-    fingerprint = of_interactions(name, data.user_ids, data.item_ids, *columns)
+    fingerprint = fingerprint_of_interactions(name, data.user_ids, data.item_ids, *columns)
     write_interactions(
         folder,
         DatasetFacts(name=name, **describe(data), fingerprint=fingerprint),

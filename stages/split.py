@@ -14,8 +14,7 @@ import numpy as np
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
-from sasrec.data.facts import SplitFacts, write_facts
-from sasrec.data.fingerprints import of_split
+from sasrec.data.facts import SplitFacts, fingerprint_of_split, write_facts
 from sasrec.data.interactions import NumberedInteractions, read_interactions
 from sasrec.data.targets import Targets
 from sasrec.splitting.candidates import draw_candidates
@@ -73,7 +72,7 @@ def main() -> None:
 
 def facts_of(data: NumberedInteractions, split: Split) -> SplitFacts:
     cuts = (split.train_ends, split.valid_users, split.test_users, split.test_ends)
-    fingerprint = of_split(data.facts.fingerprint, data.sequences.items, *cuts)
+    fingerprint = fingerprint_of_split(data.facts.fingerprint, data.sequences.items, *cuts)
     return SplitFacts(**data.facts.model_dump(), split=fingerprint)
 
 

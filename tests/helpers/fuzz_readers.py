@@ -30,7 +30,7 @@ sys.path.insert(0, str(STAGES))
 from sasrec.base.errors import UserError
 from sasrec.preparing.cleaning import clean
 from sasrec.preparing.interactions import summarise
-from sasrec.preparing.own_file import LocalLayout, read_local
+from sasrec.preparing.parsing import LocalLayout, read_local
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.params import Columns, DataParams

@@ -22,7 +22,7 @@ import preprocess
 import split
 import train
 from sasrec.base.errors import UserError
-from sasrec.base.lock import only_one
+from sasrec.base.outputs import only_one
 from sasrec.base.temporaries import final_path
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
@@ -71,7 +71,7 @@ def test_a_second_run_is_refused(folder, stage, name):
 
 def test_a_killed_process_releases_the_lock(tmp_path):
     code = (
-        "import pathlib, time\nfrom sasrec.base.lock import only_one\n"
+        "import pathlib, time\nfrom sasrec.base.outputs import only_one\n"
         "with only_one(pathlib.Path('model')):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(STAGES)}

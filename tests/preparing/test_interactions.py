@@ -8,16 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.interactions import (
-    Interactions,
-    dense_order,
+from sasrec.preparing.cleaning import (
     drop_duplicates,
     drop_low_ratings,
     filter_k_core,
     filter_once,
-    number_by_time,
-    summarise,
 )
+from sasrec.preparing.interactions import Interactions, dense_order, number_by_time, summarise
 
 Row = tuple[str, str, int, float]  # user, item, time, rating
 
