@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from places import STAGES
+from places import HELPERS, STAGES
 
 from sasrec.base.errors import UserError
 from sasrec.base.outputs import Outputs
@@ -149,7 +149,7 @@ with OUTPUTS.new() as new:
 
 def kill_at(folder, step):
     """Write in a process that ends without a word before its step number `step`."""
-    path = os.pathsep.join([str(STAGES), str(STAGES.parent / "tests")])
+    path = os.pathsep.join([str(STAGES), str(HELPERS)])
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(step)],
         cwd=folder,

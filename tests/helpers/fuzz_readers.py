@@ -1,9 +1,9 @@
 """Damaged and odd files of a user: each is read with all its rows, or refused in one sentence.
 
-    python tests/fuzz_readers.py --minutes 15 [--seed N]
+    python tests/helpers/fuzz_readers.py --minutes 15 [--seed N]
 
 prints how many files were read and refused, and saves each one that did neither under
-fuzz_failures/. A shorter run is a test (test_fuzz_readers.py).
+fuzz_failures/. A shorter run is a test (tests/preparing/test_fuzz_readers.py).
 """
 
 import argparse
