@@ -2,7 +2,7 @@
 
 With one target a user, HR@k (hit rate) is the share of users whose target ranks within k, and
 NDCG@k the mean of 1 / log2(rank + 1) over them, 0 for the others (paper, section IV-C). A rank is
-1 for the best; ties give half ranks (see ranking.py).
+1 for the best; ties give half ranks (see ranks.py).
 """
 
 import numpy as np
