@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from places import STAGES
-from toys import toy_train_params
+from toys import SECTIONS
 
 from sasrec.base.errors import UserError
 from sasrec.data import interactions
@@ -16,37 +16,14 @@ from sasrec.data.catalogue import ITEMS, USERS, Details, write_catalogue
 from sasrec.data.facts import DatasetFacts
 
 NUM_USERS, NUM_ITEMS = 29, 17
-PARAMS = {
-    "split": {
-        "strategy": "leave_one_out",
-        "valid_fraction": 0.1,
-        "test_fraction": 0.1,
-        "num_candidates": 5,
-        "seed": 1,
-    },
-    "model": {
-        "variant": "paper",
-        "hidden_size": 6,
-        "num_blocks": 1,
-        "num_heads": 1,
-        "max_length": 4,
-        "dropout": "auto",
-        "output_projection": False,
-        "position_embedding": True,
-        "tied_embedding": True,
-        "residual": True,
-        "initialisation": "xavier_uniform",
-    },
-    "train": toy_train_params().model_dump()
-    | {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 1, "device": "cpu"},
-    "evaluate": {
-        "ks": [1, 10],
-        "filter_seen": True,
-        "bootstrap_samples": 100,
-        "seed": 1,
-        "device": "cpu",
-    },
+SMALL = {
+    "split": {"num_candidates": 5},
+    "model": {"hidden_size": 6, "num_blocks": 1, "max_length": 4},
+    "objective": {"num_negatives": 2},
+    "train": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "device": "cpu"},
+    "evaluate": {"ks": [1, 10], "bootstrap_samples": 100, "device": "cpu"},
 }
+PARAMS = {name: SECTIONS[name] | values for name, values in SMALL.items()}
 
 
 def write_interactions(folder):
