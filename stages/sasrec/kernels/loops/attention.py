@@ -25,8 +25,6 @@ from numba import types
 from numba.extending import overload
 
 from sasrec.kernels.loops.matrix import (
-    ROWS,
-    VECTOR,
     ZERO,
     add_transposed_products,
     load,
@@ -36,6 +34,7 @@ from sasrec.kernels.loops.matrix import (
     store,
 )
 from sasrec.kernels.loops.position import clear
+from sasrec.kernels.loops.tile import ROWS, VECTOR
 from sasrec.kernels.parts import ANY_ORDER, compiled
 
 SHORT = 16  # up to so many positions scores are inner products, beyond it rows of sums
@@ -146,9 +145,9 @@ def attend(query, key, value, num_heads, spans, units, threshold, scale, output,
         spans: of all sequences; start .. stop - 1 are gone through.
         units: a weight is dropped where its own is under the threshold; without units none is.
     """
-    kind, size, space = query.dtype, query.shape[1] // num_heads, ROWS
+    kind, size = query.dtype, query.shape[1] // num_heads
     width, depth = padded(size, VECTOR), padded(size, ROWS)
-    space += _longest(spans.lengths, start, stop)
+    space = padded(_longest(spans.lengths, start, stop) + ROWS, VECTOR)
     keys, keys_transposed = np.zeros((SHORT, width), kind), np.zeros((width, space), kind)
     values, scores = np.zeros((space, width), kind), np.zeros((ROWS, space), kind)
     queries, outputs = np.zeros((ROWS, width), kind), np.zeros((ROWS, width), kind)
@@ -196,9 +195,9 @@ def _scores_backward(grad_score, weight, scale, dropped):
 def attend_backward(query, key, value, num_heads, spans, weights, scale, gradient, grad_query,
                     grad_key, grad_value, start, stop):  # fmt: skip
     """Fill grad_query, grad_key and grad_value [T, D] from the gradient [T, D] of the output."""
-    kind, size, space = query.dtype, query.shape[1] // num_heads, ROWS
+    kind, size = query.dtype, query.shape[1] // num_heads
     width, depth = padded(size, VECTOR), padded(size, ROWS)
-    space += _longest(spans.lengths, start, stop)
+    space = padded(_longest(spans.lengths, start, stop) + ROWS, VECTOR)
     values, values_transposed = np.zeros((SHORT, width), kind), np.zeros((width, space), kind)
     keys = np.zeros((space, width), kind)
     grad_keys, grad_values = np.zeros((space, width), kind), np.zeros((space, width), kind)

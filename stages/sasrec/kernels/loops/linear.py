@@ -6,8 +6,6 @@ Shapes: T slots, D hidden size.
 import numpy as np
 
 from sasrec.kernels.loops.matrix import (
-    ROWS,
-    VECTOR,
     ZERO,
     add_transposed_products,
     load,
@@ -16,6 +14,7 @@ from sasrec.kernels.loops.matrix import (
     products,
     store,
 )
+from sasrec.kernels.loops.tile import ROWS, VECTOR
 from sasrec.kernels.parts import compiled
 
 SLOTS = 64  # of one pass of `_outer_products`
