@@ -4,7 +4,7 @@ runs.csv          a row a run: metrics, epochs, speed, date, machine
 rows.csv          a row a table's row and metric: mean and standard deviation over seeds, and
                   the 95% bootstrap interval of the mean over users
 differences.csv   a row a table's row and metric: what it has over the baseline, paired by
-                  user and seed (see stages/sasrec/paired.py)
+                  user and seed (see stages/sasrec/comparing/runs/paired.py)
 """
 
 import io

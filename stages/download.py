@@ -11,12 +11,12 @@ folder counts from the repository's root. Downloads are kept in .cache/downloads
 
 from pathlib import Path
 
-from sasrec.base.files import write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
 from sasrec.sources.collecting import collect
 from sasrec.sources.params import DataParams
+from sasrec.sources.source_facts import write_source_facts
 
 RAW = Path("data/raw")
 OUTPUTS = Outputs(RAW, folders=(RAW,))
@@ -27,8 +27,8 @@ def main() -> None:
     params = load_params("data", DataParams)
     with OUTPUTS.new() as new:
         source = collect(params, new[RAW])
-        write_json(new[RAW] / "source.json", source)
-    print(f"{params.name}: {', '.join(source['sha256'])} from {source['origin']}, in {RAW}/")
+        write_source_facts(new[RAW], source)
+    print(f"{params.name}: {', '.join(source.sha256)} from {source.origin}, in {RAW}/")
 
 
 if __name__ == "__main__":

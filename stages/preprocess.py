@@ -23,23 +23,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sasrec.base.errors import UserError
-from sasrec.base.files import read_json_as, write_json
+from sasrec.base.files import write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.rounding import rounded
 from sasrec.base.script import run_stage
-from sasrec.data.catalogue import write_catalogue
-from sasrec.data.facts import SourceFacts
-from sasrec.data.fingerprints import of_interactions
+from sasrec.data.catalogue import ITEMS, USERS, write_catalogue
+from sasrec.data.facts import DatasetFacts, fingerprint_of_interactions
+from sasrec.data.interactions import write_interactions
 from sasrec.preparing.cleaning import prepare
-from sasrec.preparing.interactions import Interactions, describe, summarise, write_interactions
-from sasrec.preparing.own_file import LocalLayout
-from sasrec.preparing.parsing import parse
+from sasrec.preparing.interactions import Interactions, describe, summarise
+from sasrec.preparing.parsing import LocalLayout, parse
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.datasets import DATASETS
 from sasrec.sources.params import DataParams
+from sasrec.sources.source_facts import read_source_facts
 
 RAW = Path("data/raw")
 INTERACTIONS = Path("data/interactions")
@@ -90,7 +92,7 @@ def _describe(
 
 
 def _read(params: DataParams) -> Source:
-    found = read_json_as(RAW / "source.json", SourceFacts, stage="download")
+    found = read_source_facts(RAW)
     if found.dataset != params.name:
         raise UserError(
             f"{RAW} holds {found.dataset}, but data.name is {params.name}: "
@@ -101,13 +103,18 @@ def _read(params: DataParams) -> Source:
 
 
 def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:
-    write_interactions(folder, data)
-    write_catalogue(folder / "users.csv", data.user_ids, source.users)
-    write_catalogue(folder / "items.csv", data.item_ids, source.items)
     columns = (data.user, data.item, data.timestamp)
-    fingerprint = of_interactions(name, data.user_ids, data.item_ids, *columns)
-    facts = {"name": name, **describe(data), "fingerprint": fingerprint}
-    write_json(folder / "dataset.json", facts)
+    fingerprint = fingerprint_of_interactions(name, data.user_ids, data.item_ids, *columns)
+    write_interactions(
+        folder,
+        DatasetFacts(name=name, **describe(data), fingerprint=fingerprint),
+        user=data.user + np.int32(1),
+        item=data.item + np.int32(1),
+        timestamp=data.timestamp,
+        rating=data.rating,
+    )
+    write_catalogue(folder / USERS, data.user_ids, source.users)
+    write_catalogue(folder / ITEMS, data.item_ids, source.items)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ import torch
 
 from sasrec.base.errors import printable
 from sasrec.base.script import run_main
+from sasrec.data.catalogue import ITEMS, USERS, Catalogue
 from sasrec.kernels.prepare import prepare
 from sasrec.model.checkpoint import load_model, read_description
 from sasrec.ranking.recommending import (
-    Catalogue,
     check_data_of_model,
     history_before_test,
     recommend,
@@ -39,11 +39,11 @@ def main() -> None:
     arguments = parse_arguments()
     description = read_description(MODEL)
     check_data_of_model(description, MODEL, INTERACTIONS)
-    items = Catalogue.read(INTERACTIONS / "items.csv")
+    items = Catalogue.read(INTERACTIONS / ITEMS)
     if arguments.items is not None:
-        history = items.numbers(arguments.items.split(","))
+        history = items.ids_of(arguments.items.split(","))
     else:
-        (user,) = Catalogue.read(INTERACTIONS / "users.csv").numbers([arguments.user])
+        (user,) = Catalogue.read(INTERACTIONS / USERS).ids_of([arguments.user])
         if arguments.before_test:
             history = history_before_test(user, description, MODEL, TEST)
         else:

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sasrec.base.files import write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
-from sasrec.data.facts import SplitFacts
-from sasrec.data.fingerprints import of_split
-from sasrec.data.interactions import NumberedData, read_numbered
+from sasrec.data.facts import SplitFacts, fingerprint_of_split, write_facts
+from sasrec.data.interactions import NumberedInteractions, read_interactions
 from sasrec.data.targets import Targets
 from sasrec.splitting.candidates import draw_candidates
 from sasrec.splitting.cutting import Split, SplitParams, cut
@@ -31,7 +29,7 @@ OUTPUTS = Outputs(SPLIT, folders=(TRAIN, VALID, TEST))
 def main() -> None:
     params = load_params("split", SplitParams)
     with OUTPUTS.new() as new:
-        data = read_numbered(INTERACTIONS)
+        data = read_interactions(INTERACTIONS)
         split = cut(data.sequences, data.timestamps, params)
         train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
         generator = np.random.default_rng(params.seed)
@@ -57,7 +55,7 @@ def main() -> None:
         history.save(new[TEST])
         test.save(new[TEST])
         for folder in (TRAIN, VALID, TEST):
-            write_json(new[folder] / "dataset.json", facts_of(data, split).model_dump())
+            write_facts(new[folder], facts_of(data, split))
     print(
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"
@@ -72,9 +70,9 @@ def main() -> None:
             )
 
 
-def facts_of(data: NumberedData, split: Split) -> SplitFacts:
+def facts_of(data: NumberedInteractions, split: Split) -> SplitFacts:
     cuts = (split.train_ends, split.valid_users, split.test_users, split.test_ends)
-    fingerprint = of_split(data.facts.fingerprint, data.sequences.items, *cuts)
+    fingerprint = fingerprint_of_split(data.facts.fingerprint, data.sequences.items, *cuts)
     return SplitFacts(**data.facts.model_dump(), split=fingerprint)
 
 

@@ -9,39 +9,31 @@ Writes  data/model/          model.safetensors, model.json (what rebuilds it),
 """
 
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
-from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
 
 from sasrec.base.files import write_csv, write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
-from sasrec.batching.batches import SequenceReader
-from sasrec.data.facts import SplitFacts, check_same_data, read_split_facts
+from sasrec.data.facts import check_same_data, read_split_facts
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
-from sasrec.kernels.prepare import layout_for, prepare
-from sasrec.machine.devices import choose_device, describe_device
-from sasrec.machine.distributed import World, is_launched, launch, world
+from sasrec.machine.devices import choose_device
+from sasrec.machine.distributed import is_launched, launch, world
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import save_model
 from sasrec.model.params import ModelParams
-from sasrec.model.sasrec import SASRec
-from sasrec.objectives.objective import build_objective
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
-from sasrec.ranking.ranks import note_on_repeats
 from sasrec.ranking.validation import validate
+from sasrec.training.building import Inputs, build, introduce
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
 from sasrec.training.records import curves, model_description, timing, train_metrics
 from sasrec.training.timings import keep_timing
-from sasrec.training.trainer import Trainer, TrainParams
+from sasrec.training.trainer import TrainParams
 
 TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")
@@ -49,14 +41,6 @@ MODEL = Path("data/model")
 METRICS = Path("metrics/train.json")
 SPLIT_AGAIN = "run `python stages/split.py` again"
 OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS,))
-
-
-class Inputs(NamedTuple):
-    """What split left: facts, training sequences, validation targets."""
-
-    dataset: SplitFacts
-    sequences: Sequences
-    targets: Targets
 
 
 def main() -> None:
@@ -107,41 +91,6 @@ def read_inputs() -> Inputs:
     )
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))
-
-
-def build(
-    settings: Settings,
-    inputs: Inputs,
-    device: torch.device,
-    processes: World,
-    report: Callable[[str], None],
-) -> Trainer:
-    """The model and what it learns, with the drop-ins that support them."""
-    config, objective_params, params = settings
-    num_items = inputs.dataset.num_items
-    model = SASRec(config, num_items, seed=params.seed).to(device)
-    objective = build_objective(objective_params, inputs.sequences, num_items, device)
-    loops = params.precision == "float32" and not params.compile
-    prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
-    layout = layout_for(model, compiled=params.compile)
-    reader = SequenceReader(inputs.sequences, config.max_length, device, layout=layout)
-    return Trainer(model, objective, reader, params, processes)
-
-
-def introduce(trainer: Trainer, inputs: Inputs, filter_seen: bool) -> Iterator[str]:
-    """Lines on what is trained, and on what a reader of the metrics should mind."""
-    config = trainer.model.config
-    yield (
-        f"training {config.variant} on {inputs.dataset.name}: {len(trainer.users):,} users, "
-        f"{inputs.dataset.num_items:,} items, length {config.max_length}, dropout "
-        f"{config.dropout}, {trainer.world.size} process(es) on {describe_device(trainer.device)}"
-    )
-    for reason, users in trainer.left_out.items():
-        yield f"Mind: nothing is learnt from {users:,} user(s) {reason}"
-    repeated = inputs.targets.share_in_history(inputs.sequences)
-    note = note_on_repeats(repeated, filter_seen=filter_seen)
-    if note:
-        yield note
 
 
 def _say_nothing(_: str) -> None:

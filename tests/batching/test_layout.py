@@ -5,8 +5,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import LAYOUTS
 
-from sasrec.batching.layout import Layout, lay_out, lay_out_dense
+from sasrec.batching.layout import (
+    GROUPS,
+    Layout,
+    lay_out_fixed,
+    lay_out_grouped,
+    lay_out_packed,
+)
 
 some_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=20)
 
@@ -30,56 +37,65 @@ def assert_layout(layout: Layout, lengths: list[int], starts: list[int], slots: 
     for tensor in (layout.lengths, layout.last_slots, layout.sequences, layout.positions):
         assert tensor.dtype == torch.int64
 
-    spans = layout.spans
-    assert spans.starts.tolist() == starts
-    assert spans.lengths.tolist() == lengths
-    pairs = [sum(range(length + 1)) for length in lengths]
-    assert spans.triangles.tolist() == [sum(pairs[:number]) for number in range(len(lengths))]
-    assert spans.pairs == sum(pairs)
-    assert (spans.edges[0], spans.edges[-1]) == (0, len(lengths))
-
 
 @given(lengths=some_lengths)
-def test_sequences_lie_end_to_end(lengths):
+def test_packed(lengths):
     starts = [sum(lengths[:number]) for number in range(len(lengths))]
-    layout = lay_out(np.array(lengths))
-    assert layout.width is None
+    layout = lay_out_packed(np.array(lengths))
+    assert layout.groups is None
     assert_layout(layout, lengths, starts, sum(lengths))
 
 
 @given(lengths=some_lengths, width=st.integers(7, 11))
-def test_dense_layout(lengths, width):
-    layout = lay_out_dense(torch.tensor(lengths), width)
-    assert layout.width == width
+def test_fixed(lengths, width):
+    layout = lay_out_fixed(torch.tensor(lengths), width)
+    assert layout.groups == ((len(lengths), width),)
     starts = [number * width for number in range(len(lengths))]
     assert_layout(layout, lengths, starts, len(lengths) * width)
 
 
-@given(lengths=some_lengths, width=st.sampled_from([None, 7, 9]))
-def test_rows_and_back(lengths, width):
-    layout = (
-        lay_out(np.array(lengths)) if width is None else lay_out_dense(torch.tensor(lengths), width)
-    )
-    x = torch.arange(len(layout.real) * 2.0).view(-1, 2).requires_grad_()
+@given(lengths=some_lengths)
+def test_grouped(lengths):
+    lengths = sorted(lengths, reverse=True)
+    layout = lay_out_grouped(np.array(lengths))
+    assert len(layout.groups) == min(GROUPS, len(lengths))
+    counts = [rows.count for rows in layout.groups]
+    assert max(counts) - min(counts) <= 1
+    starts, first = [], 0
+    for count, width in layout.groups:
+        assert width == lengths[len(starts)], "as wide as the group's longest"
+        starts += [first + number * width for number in range(count)]
+        first += count * width
+    assert_layout(layout, lengths, starts, first)
+
+
+def test_grouped_sequences_come_in_falling_order():
+    with pytest.raises(AssertionError):
+        lay_out_grouped(np.array([2, 3]))
+
+
+@given(lengths=some_lengths, kind=st.sampled_from(["packed", "grouped", "fixed"]))
+def test_rows_and_back(lengths, kind):
+    lengths = sorted(lengths, reverse=True)
+    layout = LAYOUTS[kind](np.array(lengths))
+    x = torch.arange(len(layout.real) * 6.0).view(-1, 2, 3).requires_grad_()
     rows = layout.to_rows(x)
-    assert rows.shape == (len(lengths), width or max(lengths), 2)
-    for number, row in enumerate(rows):
-        own = layout.real & (layout.sequences == number)
-        assert torch.equal(row[: lengths[number]], x[own])
+    number = 0
+    for group in rows:
+        assert group.shape[1:] == (lengths[number] if kind == "grouped" else max(lengths), 2, 3)
+        for row in group:
+            own = layout.real & (layout.sequences == number)
+            assert torch.equal(row[: lengths[number]], x[own])
+            number += 1
+    assert number == len(lengths)
     back = layout.from_rows(rows)
     assert torch.equal(back[layout.real], x[layout.real])
     back[layout.real].sum().backward()
-    assert torch.equal(x.grad, layout.real[:, None].expand(-1, 2).float())
+    assert torch.equal(x.grad, layout.real[:, None, None].expand(-1, 2, 3).float())
 
 
-def test_many_long_sequences_are_shared_out_evenly(two_threads):
-    spans = lay_out(np.array([40] * 50 + [10] * 40)).spans
-    assert len(spans.edges) == 3
-    assert spans.edges[1] == pytest.approx(29, abs=2)  # each of the long ones costs 5.6 short ones
-
-
-def test_dense_layouts_by_hand():
-    layout = lay_out_dense(torch.tensor([1, 3]), 3)
+def test_fixed_layouts_by_hand():
+    layout = lay_out_fixed(torch.tensor([1, 3]), 3)
     assert layout.positions.tolist() == [0, 0, 0, 2, 1, 0]
     assert layout.real.tolist() == [True, False, False, True, True, True]
     assert layout.last_slots.tolist() == [0, 5]

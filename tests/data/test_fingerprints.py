@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from sasrec.data.fingerprints import fingerprint
+from sasrec.data.facts import fingerprint
 
 DIFFERENT = [
     (["a", "b"],),

@@ -1,9 +1,9 @@
 """Eight threads that want compiled loops at once, with none compiled: each is to be made once.
 
-    PYTHONPATH=stages python tests/cold_threads.py           the loops alone, some seconds
-    PYTHONPATH=stages python tests/cold_threads.py --rank    a model that ranks, about a minute
+    PYTHONPATH=stages python tests/helpers/cold_threads.py [--rank]
 
-Prints what was wrong. The second way needs an empty folder as XDG_CACHE_HOME.
+The loops alone take some seconds; with --rank, a model that ranks takes about a minute.
+Prints what was wrong. --rank needs an empty folder as XDG_CACHE_HOME.
 """
 
 import os

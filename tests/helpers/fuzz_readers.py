@@ -1,9 +1,9 @@
 """Damaged and odd files of a user: each is read with all its rows, or refused in one sentence.
 
-    python tests/fuzz_readers.py --minutes 15 [--seed N]
+    python tests/helpers/fuzz_readers.py --minutes 15 [--seed N]
 
 prints how many files were read and refused, and saves each one that did neither under
-fuzz_failures/. A shorter run is a test (test_fuzz_readers.py).
+fuzz_failures/. A shorter run is a test (tests/preparing/test_fuzz_readers.py).
 """
 
 import argparse
@@ -30,7 +30,7 @@ sys.path.insert(0, str(STAGES))
 from sasrec.base.errors import UserError
 from sasrec.preparing.cleaning import clean
 from sasrec.preparing.interactions import summarise
-from sasrec.preparing.own_file import LocalLayout, read_local
+from sasrec.preparing.parsing import LocalLayout, read_local
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.params import Columns, DataParams

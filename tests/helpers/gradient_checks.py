@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sasrec.model.noise import Noise
+from sasrec.model.dropout import Dropout
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 Formula = Callable[..., Tensor]
 
 
-class RecordedNoise(Noise):
-    """Noise that remembers the factors it gave, float64 and flat."""
+class RecordedDropout(Dropout):
+    """Dropout that remembers the factors it gave, float64 and flat."""
 
     def __init__(self, rate: float, *seed: int) -> None:
         super().__init__(rate, *seed)
@@ -62,27 +62,6 @@ def assert_adds_to_gradients(mine: Formula, plain: Formula, leaves: Sequence[Ten
     assert places[0] == places[1] == places[2]
     for leaf, copy in zip(leaves, copies, strict=True):
         torch.testing.assert_close(leaf.grad, copy.grad, **CLOSE)
-
-
-def assert_plain_in_bfloat16(formula: Formula, leaves: Sequence[Tensor], node: str) -> None:
-    """In mixed precision nothing is written by hand, and values and gradients stay near.
-
-    Args:
-        leaves: float32.
-        node: of the gradient by hand.
-    """
-    exact = formula(*leaves)
-    with torch.autocast("cpu", torch.bfloat16):
-        mixed = formula(*leaves)
-    assert node in nodes_behind(exact)
-    assert node not in nodes_behind(mixed)
-    assert not torch.equal(mixed.float(), exact)
-    near = {"rtol": 0.03, "atol": 0.03 * exact.abs().max().item()}
-    torch.testing.assert_close(mixed.float(), exact, **near)
-    exact_gradients = torch.autograd.grad(exact.sum(), leaves)
-    for one, other in zip(torch.autograd.grad(mixed.sum(), leaves), exact_gradients, strict=True):
-        near["atol"] = 0.03 * max(1.0, other.abs().max().item())
-        torch.testing.assert_close(one, other, **near)
 
 
 def assert_same_in_inference(formula: Formula, leaves: Sequence[Tensor]) -> None:

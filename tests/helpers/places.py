@@ -5,3 +5,4 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 STAGES = ROOT / "stages"
 TESTS = ROOT / "tests"
+HELPERS = TESTS / "helpers"

@@ -1,29 +1,11 @@
-"""Attention by its plain formula, and inputs for it."""
+"""Attention by its plain formula, sequence by sequence."""
 
 import math
 
 import torch
-from gradient_checks import randoms
-from torch import Tensor, nn
+from torch import Tensor
 
 from sasrec.batching.layout import Layout
-from sasrec.model.attention import Projections
-
-SIZE = 6
-
-
-def inputs(layout: Layout, dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    """x and context [T, D]; weights and biases of query, key and value."""
-    slots = len(layout.real)
-    return randoms((slots, SIZE), (slots, SIZE), *[(SIZE, SIZE), (SIZE,)] * 3, dtype=dtype)
-
-
-def projections_of(weights: list[Tensor]) -> Projections:
-    linears = [nn.Linear(SIZE, SIZE, dtype=weights[0].dtype) for _ in range(3)]
-    for linear, weight, bias in zip(linears, weights[::2], weights[1::2], strict=True):
-        del linear.weight, linear.bias
-        linear.weight, linear.bias = weight, bias
-    return Projections(*linears)
 
 
 def plain(
@@ -57,17 +39,3 @@ def plain(
         outputs.append(torch.cat(heads, 1))
     assert left is None or next(left, None) is None
     return torch.cat(outputs)
-
-
-def plain_from(
-    layout: Layout, leaves: list[Tensor], num_heads: int, factors: Tensor | None = None
-) -> Tensor:
-    """`plain` of what the projections make of x and context."""
-    x, context, *weights = leaves
-    parts = tuple(
-        one @ weight.T + bias
-        for one, weight, bias in zip(
-            (x, context, context), weights[::2], weights[1::2], strict=True
-        )
-    )
-    return plain(layout, parts, num_heads, factors)

@@ -10,6 +10,7 @@ from sasrec.comparing.runs.comparison import Comparison, compare_sides
 from sasrec.comparing.runs.experiments import load_side
 
 USERS = 60
+LIFT = 3.0  # of ranks that are clearly better
 
 
 def random_ranks(seed: int, lift: float = 1.0, users: int = USERS) -> np.ndarray:
@@ -53,3 +54,11 @@ def seeded(seed: int, **model: object) -> dict:
 def compare(a: str, b: str, ks=(10,), mrr=False, samples=1000, seed=1) -> Comparison:
     sides = load_side("A", a), load_side("B", b)
     return compare_sides(*sides, ks, mrr=mrr, samples=samples, seed=seed)
+
+
+def write_seeds(folder: Path, name: str, seeds: tuple[int, ...], lift: float = 1.0, **model) -> str:
+    """Results name-1, name-2, ...; their names with commas between."""
+    for seed in seeds:
+        ranks = random_ranks(100 * len(name) + seed, lift)
+        write_results(folder / f"{name}-{seed}", ranks, seeded(seed, **model))
+    return ",".join(f"{name}-{seed}" for seed in seeds)

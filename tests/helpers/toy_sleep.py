@@ -1,4 +1,4 @@
-"""A stand-in for kernel_warmup.py that takes long."""
+"""A stand-in for kernels/warmup.py that takes long."""
 
 import time
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sasrec.preparing.own_file import LocalLayout, read_local
+from sasrec.preparing.parsing import LocalLayout, read_local
 from sasrec.preparing.source import Source
 from sasrec.sources.params import Columns
 

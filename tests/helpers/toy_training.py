@@ -9,6 +9,7 @@ from sasrec.data.targets import Targets
 from sasrec.kernels.drop_ins import attach
 from sasrec.kernels.prepare import layout_for
 from sasrec.kernels.tables import DROP_INS
+from sasrec.machine.distributed import World
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.negatives import NegativeSampler
 from sasrec.objectives.objective import build_objective
@@ -31,7 +32,15 @@ HISTORIES = (
 
 
 def trainer_of(
-    sequences=None, *, num_items=13, config=None, objective=None, model_seed=1, loops=True, **params
+    sequences=None,
+    *,
+    num_items=13,
+    config=None,
+    objective=None,
+    model_seed=1,
+    loops=True,
+    world=None,
+    **params,
 ):
     """A trainer on the CPU, as stages/train.py makes one; `params` are keys of `train`."""
     model = SASRec(toy_config(**CONFIG | (config or {})), num_items, seed=model_seed)
@@ -43,7 +52,7 @@ def trainer_of(
         attach(DROP_INS, model, what)
     layout = layout_for(model, compiled=settings.compile)
     reader = SequenceReader(sequences, model.config.max_length, CPU, layout=layout)
-    return Trainer(model, what, reader, settings)
+    return Trainer(model, what, reader, settings, world or World())
 
 
 def circle(num_items=11, count=101, length=6):

@@ -1,4 +1,4 @@
-"""A stand-in for kernel_warmup.py, for `compiling.WARMUP` to name: it compiles one small kernel."""
+"""A stand-in for kernels/warmup.py, named by `compiling.WARMUP`: it compiles one small kernel."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from places import ROOT
+from places import HELPERS, ROOT, STAGES
 from safetensors.torch import load_file
 from shared_gradients import gradients
 
@@ -18,7 +18,7 @@ from sasrec.machine.distributed import World, launch
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(ROOT / "stages"), str(ROOT / "tests")])
+    path = os.pathsep.join([str(STAGES), str(HELPERS)])
     return subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -31,7 +31,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def test_gradients_equal_those_of_one_process(tmp_path: Path) -> None:
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    result = run(tmp_path, *launcher, str(ROOT / "tests/shared_gradients.py"), "shared.safetensors")
+    result = run(tmp_path, *launcher, str(HELPERS / "shared_gradients.py"), "shared.safetensors")
     assert result.returncode == 0, result.stderr
     shared = load_file(tmp_path / "shared.safetensors")
     alone = gradients(World())
@@ -68,14 +68,14 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def test_the_stage_trains_in_two_processes_and_only_the_first_writes(workspace: Path) -> None:
-    result = run(workspace, str(ROOT / "stages/train.py"))
+    result = run(workspace, str(STAGES / "train.py"))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("epoch 2/2") == 1
     assert "2 process(es) on cpu" in result.stdout
     metrics = json.loads((workspace / "metrics/train.json").read_text())
     assert metrics["epochs"] == 2
     first = (workspace / "data/model/model.safetensors").read_bytes()
-    assert run(workspace, str(ROOT / "stages/train.py")).returncode == 0
+    assert run(workspace, str(STAGES / "train.py")).returncode == 0
     assert (workspace / "data/model/model.safetensors").read_bytes() == first
 
 
@@ -83,7 +83,7 @@ def test_a_mistake_in_two_processes_is_one_sentence(workspace: Path) -> None:
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params["train"]["learning_rate"] = 1e38
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
-    result = run(workspace, str(ROOT / "stages/train.py"))
+    result = run(workspace, str(STAGES / "train.py"))
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith("train.py: error: the loss of epoch ")

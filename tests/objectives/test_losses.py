@@ -1,4 +1,4 @@
-"""The loss by hand.
+"""Losses by hand and by closed forms, and what must hold for every row of the table.
 
 Scores are chosen as 0 or plus or minus log 3, whose sigmoids are 1/2, 3/4 and 1/4:
 
@@ -12,19 +12,20 @@ import math
 
 import pytest
 import torch
-from gradient_checks import (
-    assert_adds_to_gradients,
-    assert_plain_in_bfloat16,
-    assert_same_in_inference,
-    assert_same_with_gradients,
-    nodes_behind,
-    randoms,
-)
+from gradient_checks import assert_same_with_gradients, randoms
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from toys import toy_objective_params
 
 from sasrec.objectives import losses as module
-from sasrec.objectives.losses import binary_cross_entropy
+from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
+from sasrec.objectives.cross_entropy import CrossEntropy
+from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
+from sasrec.objectives.losses import Loss
+from sasrec.objectives.tables import LOSSES
 
 LOG3 = math.log(3)
 STATES = torch.tensor([[1.0, 0], [0, 2], [7, 7]], dtype=torch.float64)
@@ -33,56 +34,53 @@ EMBEDDING = torch.tensor(
 )
 TARGETS = torch.tensor([1, 2, 0])
 NEGATIVES = torch.tensor([[3, 1], [1, 4], [2, 4]])
-NODE = "_BinaryCrossEntropyBackward"
-every_count = pytest.mark.parametrize("num_negatives", [1, 2, 5])
+NUM_ITEMS, SLOTS = 12, 11
+
+every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
-def toy_slots(num_negatives: int) -> tuple[Tensor, Tensor]:
+def loss_named(name: str, num_negatives: int = 2, **settings: object) -> Loss:
+    params = toy_objective_params(num_negatives=num_negatives, **settings)
+    return LOSSES[name](params, NUM_ITEMS)
+
+
+def toy_slots(loss: Loss) -> tuple[Tensor, Tensor | None]:
     """Targets of eleven slots, five of them padding, and negatives; items come up repeatedly."""
     targets = torch.tensor([0, 1, 4, 0, 4, 10, 0, 0, 2, 0, 3])
-    return targets, torch.arange(11 * num_negatives).view(11, -1) * 5 % 7 + 1
+    if not loss.num_negatives:
+        return targets, None
+    count = SLOTS * loss.num_negatives
+    return targets, torch.arange(count).view(SLOTS, -1) * 5 % 7 + 1
 
 
-def loss_of(num_negatives: int, states: Tensor, embedding: Tensor) -> Tensor:
-    targets, negatives = toy_slots(num_negatives)
-    return binary_cross_entropy(states, embedding=embedding, targets=targets, negatives=negatives)
-
-
-def plain(num_negatives: int, states: Tensor, embedding: Tensor) -> Tensor:
-    """The same slot by slot and item by item."""
-    total = torch.zeros((), dtype=states.dtype)
-    for state, target, negatives in zip(states, *toy_slots(num_negatives), strict=True):
-        if target > 0:
-            total = total - functional.logsigmoid(state @ embedding[target])
-            for negative in negatives:
-                total = total - functional.logsigmoid(-(state @ embedding[negative]))
-    return total
-
-
-def leaves_of(dtype: torch.dtype = torch.float64) -> list[Tensor]:
+def leaves_of() -> list[Tensor]:
     """States and embedding, D = 3."""
-    return randoms((11, 3), (13, 3), dtype=dtype)
+    return randoms((SLOTS, 3), (NUM_ITEMS + 1, 3))
+
+
+# Binary cross-entropy
+
+
+def binary(states: Tensor, embedding: Tensor, targets: Tensor, negatives: Tensor) -> Tensor:
+    params = toy_objective_params(num_negatives=negatives.shape[-1])
+    return BinaryCrossEntropy(params, 4)(states, embedding, targets, negatives)
 
 
 def test_one_negative():
-    loss = binary_cross_entropy(
-        STATES, embedding=EMBEDDING, targets=TARGETS, negatives=NEGATIVES[:, :1]
-    )
     # log 4/3 + log 4/3 + log 4 + log 2
+    loss = binary(STATES, EMBEDDING, TARGETS, NEGATIVES[:, :1])
     assert loss.item() == pytest.approx(math.log(128 / 9), rel=1e-12)
 
 
 def test_several_negatives_add_up():
-    loss = binary_cross_entropy(STATES, embedding=EMBEDDING, targets=TARGETS, negatives=NEGATIVES)
     # and log 4 + log 2 more
+    loss = binary(STATES, EMBEDDING, TARGETS, NEGATIVES)
     assert loss.item() == pytest.approx(math.log(1024 / 9), rel=1e-12)
 
 
 def test_gradients_by_hand():
     states, embedding = STATES.clone().requires_grad_(), EMBEDDING.clone().requires_grad_()
-    binary_cross_entropy(
-        states, embedding=embedding, targets=TARGETS, negatives=NEGATIVES[:, :1]
-    ).backward()
+    binary(states, embedding, TARGETS, NEGATIVES[:, :1]).backward()
     # d loss / d score is s - 1 for a target and s for a negative:
     # slot 0: -1/4 of item 1 and 1/4 of item 3; slot 1: -3/4 of item 2 and 1/2 of item 1.
     expected = [
@@ -93,84 +91,142 @@ def test_gradients_by_hand():
     torch.testing.assert_close(states.grad, torch.tensor(expected, dtype=torch.float64))
     expected = [[0, 0], [-0.25, 1.0], [0, -1.5], [0.25, 0], [0, 0]]
     torch.testing.assert_close(embedding.grad, torch.tensor(expected, dtype=torch.float64))
-    assert (embedding.grad[0] == 0).all()
-
-
-def test_padding_counts_nothing_whatever_stands_there():
-    states, negatives = STATES.clone(), NEGATIVES.clone()
-    states[2], negatives[2] = 1e30, 1
-    loss = binary_cross_entropy(states, embedding=EMBEDDING, targets=TARGETS, negatives=negatives)
-    assert loss.item() == pytest.approx(math.log(1024 / 9), rel=1e-12)
 
 
 def test_huge_scores_stay_finite():
-    loss = binary_cross_entropy(
-        torch.tensor([[1000.0]]),
-        embedding=torch.tensor([[0.0], [-1.0], [1.0]]),
-        targets=torch.tensor([1]),
-        negatives=torch.tensor([[2]]),
-    )
+    embedding = torch.tensor([[0.0], [-1.0], [1.0]])
+    loss = binary(torch.tensor([[1000.0]]), embedding, torch.tensor([1]), torch.tensor([[2]]))
     assert loss.item() == 2000.0
-
-
-@every_count
-def test_values_and_gradients_are_the_formulas(num_negatives):
-    leaves = leaves_of()
-    result = loss_of(num_negatives, *leaves)
-    assert NODE in nodes_behind(result)
-    assert_same_with_gradients(result, plain(num_negatives, *leaves), leaves)
-
-
-@every_count
-@pytest.mark.parametrize("at_once", [1, 5, 20])
-def test_scoring_in_several_goes_changes_nothing(num_negatives, at_once, monkeypatch):
-    results = []
-    for count in (1 << 20, at_once):
-        monkeypatch.setattr(module, "SCORED_AT_ONCE", count)
-        leaves = leaves_of(torch.float32)
-        loss = loss_of(num_negatives, *leaves)
-        results.append([loss, *torch.autograd.grad(loss, leaves)])
-    assert all(torch.equal(*pair) for pair in zip(*results, strict=True))
-
-
-@every_count
-def test_the_plain_path_agrees(num_negatives, monkeypatch):
-    leaves = leaves_of()
-    monkeypatch.setattr(module, "by_hand", lambda x: False)
-    result = loss_of(num_negatives, *leaves)
-    assert NODE not in nodes_behind(result)
-    assert_same_with_gradients(result, plain(num_negatives, *leaves), leaves)
-
-
-@every_count
-def test_gradients_add_to_those_that_are_there(num_negatives):
-    assert_adds_to_gradients(
-        lambda *leaves: loss_of(num_negatives, *leaves) / 7,
-        lambda *leaves: plain(num_negatives, *leaves) / 7,
-        leaves_of(),
-    )
-
-
-@every_count
-def test_mixed_precision_takes_the_plain_path(num_negatives):
-    assert_plain_in_bfloat16(
-        lambda *leaves: loss_of(num_negatives, *leaves), leaves_of(torch.float32), NODE
-    )
-
-
-def test_inference_mode():
-    assert_same_in_inference(lambda *leaves: loss_of(2, *leaves), leaves_of())
 
 
 def test_shapes_that_do_not_fit():
     with pytest.raises(AssertionError, match=r"states \[3, 2\], targets \[2\], negatives \[3, 2\]"):
-        binary_cross_entropy(STATES, embedding=EMBEDDING, targets=TARGETS[:2], negatives=NEGATIVES)
+        binary(STATES, EMBEDDING, TARGETS[:2], NEGATIVES)
     with pytest.raises(AssertionError, match=r"negatives \[2, 2\]"):
-        binary_cross_entropy(STATES, embedding=EMBEDDING, targets=TARGETS, negatives=NEGATIVES[:2])
+        binary(STATES, EMBEDDING, TARGETS, NEGATIVES[:2])
     with pytest.raises(AssertionError, match=r"targets \[3, 2\], negatives \[3\]"):
-        binary_cross_entropy(STATES, embedding=EMBEDDING, targets=NEGATIVES, negatives=TARGETS)
+        binary(STATES, EMBEDDING, NEGATIVES, TARGETS)
 
 
-def test_arguments_cannot_be_swapped_by_place():
-    with pytest.raises(TypeError):
-        binary_cross_entropy(STATES, EMBEDDING, TARGETS, NEGATIVES)
+# gBCE
+
+
+def test_gbce_weighs_the_positive():
+    # K = 2 of N - 1 = 8 others: a = 1/4, and at t = 1/2 the weight is 1/4 (-3/2 + 4) = 5/8.
+    params = toy_objective_params(num_negatives=2, calibration=0.5)
+    loss = GeneralisedBinaryCrossEntropy(params, 9)
+    assert loss.positive_weight == pytest.approx(5 / 8)
+    found = loss(STATES, EMBEDDING, TARGETS, NEGATIVES).item()
+    positive, negatives = math.log(16 / 3), math.log(64 / 3)
+    assert found == pytest.approx(5 / 8 * positive + negatives, rel=1e-12)
+
+
+@given(count=st.integers(1, 40), num_items=st.integers(2, 40))
+def test_gbces_ends(count, num_items):
+    weights = [
+        GeneralisedBinaryCrossEntropy(
+            toy_objective_params(num_negatives=count, calibration=t), num_items
+        ).positive_weight
+        for t in (0.0, 1.0)
+    ]
+    assert weights == pytest.approx([1, min(1, count / (num_items - 1))])
+
+
+# Cross-entropy
+
+
+def test_cross_entropy_by_hand():
+    # Scores of items 1 to 4 after slot 0: log 3, 5, -log 3, 8; after slot 1: 0, -log 3, 18, 0.
+    first = math.log(3 + math.exp(5) + 1 / 3 + math.exp(8)) - LOG3
+    second = math.log(1 + 1 / 3 + math.exp(18) + 1) + LOG3
+    loss = CrossEntropy(toy_objective_params(), 4)(STATES, EMBEDDING, TARGETS)
+    assert loss.item() == pytest.approx(first + second, rel=1e-12)
+
+
+def test_cross_entropy_is_torchs_over_all_scores():
+    (states, embedding), loss = leaves_of(), loss_named("cross_entropy")
+    targets, _ = toy_slots(loss)
+    scores = states @ embedding[1:].T
+    expected = functional.cross_entropy(scores[targets > 0], targets[targets > 0] - 1)
+    found = loss(states, embedding, targets, None) / (targets > 0).sum()
+    assert_same_with_gradients(found, expected, [states, embedding])
+
+
+# Every row
+
+
+@every_loss
+def test_gradient_is_that_of_finite_differences(name):
+    loss = loss_named(name)
+    slots = toy_slots(loss)
+    assert torch.autograd.gradcheck(lambda *leaves: loss(*leaves, *slots), leaves_of())
+
+
+@every_loss
+def test_padding_counts_nothing_whatever_stands_there(name):
+    loss = loss_named(name)
+    targets, negatives = toy_slots(loss)
+    (states, embedding) = (leaf.detach() for leaf in leaves_of())
+    before = loss(states, embedding, targets, negatives)
+    states[targets == 0] = 1e6
+    embedding[0] = 1e6
+    torch.testing.assert_close(loss(states, embedding, targets, negatives), before)
+
+
+@every_loss
+@pytest.mark.parametrize("num_negatives", [1, 5])
+@pytest.mark.parametrize("at_once", [1, 30, 100])
+def test_blocks_of_slots_change_nothing(name, num_negatives, at_once, monkeypatch):
+    loss, leaves = loss_named(name, num_negatives), leaves_of()
+    whole = loss(*leaves, *toy_slots(loss))
+    monkeypatch.setattr(module, "SCORED_AT_ONCE", at_once)
+    assert_same_with_gradients(loss(*leaves, *toy_slots(loss)), whole, leaves)
+
+
+class Largest(TorchDispatchMode):
+    """The size of the largest tensor that is made."""
+
+    size = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **kwargs or {})
+        if isinstance(result, Tensor):
+            self.size = max(self.size, result.numel())
+        return result
+
+
+@every_loss
+def test_the_scores_of_a_batch_are_never_whole_in_memory(name, monkeypatch):
+    monkeypatch.setattr(module, "SCORED_AT_ONCE", 1000)
+    loss = LOSSES[name](toy_objective_params(num_negatives=90), 99)
+    states, embedding = randoms((500, 3), (100, 3))
+    targets = torch.arange(500) % 99 + 1
+    negatives = torch.ones(500, 90, dtype=torch.int64) if loss.num_negatives else None
+    with Largest() as largest:
+        loss(states, embedding, targets, negatives).backward()
+    assert largest.size <= 1500  # what a gradient of states takes; whole it were 45,000 or more
+
+
+@every_loss
+def test_validation_computes_the_same(name):
+    """For one target, with the negatives as candidates."""
+    loss, (states, embedding) = loss_named(name, 3), leaves_of()
+    targets, negatives = torch.tensor([4]), torch.tensor([[7, 2, 11]])
+    scores = states[:1] @ embedding.T
+    found = loss.of_scores(scores[:, 4], scores[:, negatives[0]], scores)
+    drawn = negatives if loss.num_negatives else None
+    expected = loss(states[:1], embedding, targets, drawn)
+    assert found.shape == (1,)
+    torch.testing.assert_close(found.squeeze(), expected)
+
+
+@every_loss
+def test_a_higher_score_of_the_target_is_a_lower_loss(name):
+    loss = loss_named(name)
+    targets, negatives = torch.tensor([1]), torch.tensor([[2, 3]]) if loss.num_negatives else None
+    losses = []
+    for score in (-1.0, 0.0, 2.0):
+        embedding = torch.zeros(NUM_ITEMS + 1, 1)
+        embedding[1] = score
+        losses.append(loss(torch.ones(1, 1), embedding, targets, negatives).item())
+    assert losses[0] > losses[1] > losses[2] > 0

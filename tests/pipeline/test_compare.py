@@ -1,37 +1,30 @@
-"""Comparing two experiments whose results lie in folders: the report, and wrong inputs."""
+"""Comparing two experiments whose results lie in folders: what is said of them."""
 
 import json
 import re
-import subprocess
-import sys
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import image
-from places import STAGES
-from toy_results import USERS, compare, random_ranks, ranks_csv, seeded, write_lock, write_results
+from toy_results import (
+    LIFT,
+    USERS,
+    compare,
+    random_ranks,
+    ranks_csv,
+    seeded,
+    write_lock,
+    write_results,
+    write_seeds,
+)
 
 from sasrec.base.errors import UserError
 from sasrec.comparing.runs.comparison import report
 from sasrec.comparing.runs.experiments import load_side
-from sasrec.comparing.runs.figure import draw_differences
 from sasrec.comparing.runs.paired import holm
 from sasrec.comparing.runs.text import describe, sentence
 from sasrec.ranking.metrics import summarise
 from sasrec.training.timings import keep_timing
-
-SCRIPT = STAGES / "compare.py"
-LIFT = 3.0
-
-
-def write_seeds(folder: Path, name: str, seeds: tuple[int, ...], lift: float = 1.0, **model) -> str:
-    """Results name-1, name-2, ...; their names with commas between."""
-    for seed in seeds:
-        ranks = random_ranks(100 * len(name) + seed, lift)
-        write_results(folder / f"{name}-{seed}", ranks, seeded(seed, **model))
-    return ",".join(f"{name}-{seed}" for seed in seeds)
 
 
 def test_the_better_side_is_named_and_its_means_are_those_of_evaluate(here):
@@ -90,68 +83,6 @@ def test_sentences_say_what_was_shown(here):
     )
 
 
-def test_runs_of_the_same_seeds_are_compared_seed_by_seed(here):
-    a = write_seeds(here, "plain", (3, 1, 2))
-    b = write_seeds(here, "lifted", (2, 3, 1), LIFT)
-    found = compare(a, b)
-    assert found.paired
-    assert [run.name for run in found.b.runs] == ["lifted-1", "lifted-2", "lifted-3"]
-    for seed, difference in enumerate(found.verdicts[3].difference.run_differences, 1):
-        single = compare(f"plain-{seed}", f"lifted-{seed}").verdicts[3].difference
-        assert difference == pytest.approx(single.difference)
-    text = describe(found)
-    assert "runs are compared seed by seed" in text
-    assert "train.seed" not in text
-    assert "real for these two runs" not in text
-
-
-def test_runs_of_other_seeds_are_not_paired(here):
-    a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2, 3), LIFT)
-    found = compare(a, b)
-    assert not found.paired
-    assert found.params == {"train.seed": {"A": [1, 2], "B": [1, 2, 3]}}
-    assert "runs are not paired by seed" in describe(found)
-    assert not compare(a, "lifted-2,lifted-3").paired
-    lone = describe(compare("plain-1", b))
-    assert "A has one run: its seeds are taken to vary as those of the other do." in lone
-
-
-def test_runs_that_share_a_seed_are_not_paired(here):
-    """Each of A's would be paired with the same one of B's."""
-    for name, seed in (("a-1", 1), ("a-2", 2), ("b-1", 3), ("b-2", 4)):
-        write_results(here / name, random_ranks(seed), seeded(1))
-    found = compare("a-1,a-2", "b-1,b-2")
-    assert not found.paired
-    assert found.verdicts[0].difference.run_differences == ()
-
-
-def test_no_run_is_left_out_of_pairs(here):
-    """Of seeds 1 and 2 against 1, 2 and 2 again one run would not count."""
-    a = write_seeds(here, "plain", (1, 2))
-    b = write_seeds(here, "lifted", (1, 2), LIFT)
-    write_results(here / "more", random_ranks(9, LIFT), seeded(2))
-    found = compare(a, f"{b},more")
-    assert not found.paired
-    assert len(found.b.runs) == 3
-
-
-def test_a_single_run_a_side_is_no_pair_of_seeds(here):
-    write_seeds(here, "plain", (1,))
-    write_seeds(here, "lifted", (1,), LIFT)
-    found = compare("plain-1", "lifted-1")
-    assert not found.paired
-    assert found.verdicts[0].difference.run_differences == ()
-
-
-def test_the_seed_of_the_resamples_counts(here):
-    write_results(here / "one", random_ranks(1))
-    write_results(here / "two", random_ranks(2))
-    first, again, other = (compare("one", "two", seed=seed).verdicts[3] for seed in (1, 1, 2))
-    assert first == again
-    assert first.difference.low != other.difference.low
-    assert first.difference.difference == other.difference.difference
-
-
 def test_as_many_resamples_are_needed_as_holms_least_level_takes(here):
     """32 tests: the least p value, 2 / samples, times 32 must come under 0.05."""
     write_results(here / "one", random_ranks(1))
@@ -159,13 +90,6 @@ def test_as_many_resamples_are_needed_as_holms_least_level_takes(here):
     with pytest.raises(UserError, match="1279 resamples are too few for 32 tests: take 1280"):
         compare("one", "two", ks=range(1, 9), samples=1279)
     assert len(compare("one", "two", ks=range(1, 9), samples=1280).verdicts) == 32
-
-
-def test_seeds_that_are_no_numbers_pair_nothing(here):
-    for name, seed in (("a-1", [1]), ("a-2", "two"), ("b-1", [1]), ("b-2", "two")):
-        write_results(here / name, random_ranks(ord(name[0]) + len(seed)), seeded(1))
-        (here / name / "params.yaml").write_text(f"train: {{seed: {seed}}}\n")
-    assert not compare("a-1,a-2", "b-1,b-2").paired
 
 
 def test_a_verdict_is_by_the_p_value_among_all_tests(here):
@@ -281,55 +205,3 @@ def test_rows_in_another_order_are_the_same_users(here):
     (here / "ranks.csv").write_text("\n".join([header, *rows[::-1]]))
     assert load_side("B", "ranks.csv").ranks("full").tolist() == [random_ranks(2).tolist()]
     assert len(compare("one", "ranks.csv").verdicts) == 4
-
-
-def test_report_is_json_with_everything_in_it(here):
-    a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2), LIFT)
-    found = report(compare(a, b))
-    assert json.loads(json.dumps(found, allow_nan=False))["users"] == USERS
-    assert [one["name"] for one in found["B"]] == ["lifted-1", "lifted-2"]
-    assert found["A"][1]["params"] == {"model.variant": "paper", "train.seed": 2}
-    assert found["A"][0]["training"]["epochs"] == 9
-    last = found["verdicts"][-1]
-    assert (last["protocol"], last["metric"]) == ("full", "NDCG@10")
-    assert len(last["difference"]["run_differences"]) == 2
-    assert found["bootstrap"] == {"samples": 1000, "seed": 1}
-
-
-def test_values_that_json_lacks_become_text(here):
-    write_results(here / "one", random_ranks(1), seeded(1))
-    write_results(here / "two", random_ranks(2), seeded(1))
-    (here / "one" / "params.yaml").write_text("a: 2024-03-01\nb: {c: .nan}\n")
-    (here / "one" / "metrics" / "train.json").write_text('{"train_loss": NaN}')
-    found = report(compare("one", "two"))
-    assert found["A"][0]["params"] == {"a": "2024-03-01", "b.c": "NaN"}
-    assert "NaN" in json.dumps(found, allow_nan=False)
-
-
-def test_picture_shows_each_difference_and_its_seeds(here):
-    a, b = write_seeds(here, "plain", (1, 2)), write_seeds(here, "lifted", (1, 2), LIFT)
-    write_results(here / "cost$x_$^", random_ranks(5))
-    draw_differences(compare("plain-1", "cost$x_$^"), here / "again.png")
-    for name, runs in (("single", ("plain-1", "lifted-1")), ("seeds", (a, b))):
-        found = compare(*runs)
-        draw_differences(found, here / f"{name}.png")
-        draw_differences(found, here / "again.png")
-        assert (here / "again.png").read_bytes() == (here / f"{name}.png").read_bytes()
-    pictures = [image.imread(here / f"{name}.png")[..., :3] for name in ("single", "seeds")]
-    blue = [np.isclose(picture, [31 / 255, 119 / 255, 180 / 255]).all(-1) for picture in pictures]
-    assert blue[0].sum() > 1000  # intervals of the differences that are shown
-    assert (pictures[0].shape[1], pictures[0].shape[2]) == (960, 3)
-    assert not np.array_equal(*pictures)
-
-
-def test_command_prints_and_writes_what_is_asked_for(tmp_path):
-    write_results(tmp_path / "one", random_ranks(1))
-    write_results(tmp_path / "two", random_ranks(2, LIFT))
-    options = ("-k", "5,10", "--samples", "1000", "--json", "out/x.json", "--plot", "out/x.png")
-    command = [sys.executable, str(SCRIPT), "one", "two", *options]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "NDCG@5 (full): B is higher by" in result.stdout
-    assert json.loads((tmp_path / "out" / "x.json").read_text())["level"] == 0.95
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.json", "x.png"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "out", "two"]

@@ -191,7 +191,7 @@ def test_arrays_of_other_shapes(folder, main, path, content, message):
 @pytest.mark.parametrize(
     ("main", "work", "target", "is_folder"),
     [
-        (split.main, "read_numbered", "data/split/valid", False),
+        (split.main, "read_interactions", "data/split/valid", False),
         (train.main, "SASRec", "data/model", False),
         (train.main, "SASRec", "metrics/train.json", True),
         (evaluate.main, "rank_targets", "data/evaluation", False),

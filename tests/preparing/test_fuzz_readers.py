@@ -1,4 +1,4 @@
-"""A short fuzz of the readers with fixed seeds; fuzz_readers.py runs as long as wanted."""
+"""A short fuzz of the readers with fixed seeds; helpers/fuzz_readers.py runs as long as wanted."""
 
 import pytest
 from fuzz_readers import fuzz, outcome, parquet_seeds, text_seeds

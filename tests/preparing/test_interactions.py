@@ -8,18 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sasrec.base.errors import UserError
-from sasrec.data.catalogue import Details, write_catalogue
-from sasrec.preparing.interactions import (
-    Interactions,
-    dense_order,
+from sasrec.preparing.cleaning import (
     drop_duplicates,
     drop_low_ratings,
     filter_k_core,
     filter_once,
-    number_by_time,
-    summarise,
-    write_interactions,
 )
+from sasrec.preparing.interactions import Interactions, dense_order, number_by_time, summarise
 
 Row = tuple[str, str, int, float]  # user, item, time, rating
 
@@ -168,22 +163,3 @@ def test_the_summary_by_hand():
     assert "equal_time_share" not in untimed
     ordered = summarise(number_by_time(table(content, order=[0, 1, 2, 2])))
     assert ordered["equal_time_share"] == 0
-
-
-def test_the_arrays_on_disk_count_from_one(tmp_path):
-    data = table([("a", "x", 7, 1.0), ("b", "y", 9, 1.0)], rated=False)
-    write_interactions(tmp_path, data)
-    arrays = {path.stem: np.load(path) for path in tmp_path.iterdir()}
-    dtypes = {name: array.dtype.str for name, array in arrays.items()}
-    assert dtypes == {"user": "<i4", "item": "<i4", "rating": "<f4", "timestamp": "<i8"}
-    assert arrays["user"].tolist() == arrays["item"].tolist() == [1, 2]
-    assert arrays["timestamp"].tolist() == [7, 9]
-    assert np.isnan(arrays["rating"]).all()
-
-
-def test_a_catalogue_quotes_what_needs_it(tmp_path):
-    details = Details(("title", "year"), {"x": ('The "A", B', "1995")})
-    write_catalogue(tmp_path / "items.csv", ["x", "y,z", "é"], details)
-    assert (tmp_path / "items.csv").read_bytes() == (
-        'id,raw_id,title,year\n1,x,"The ""A"", B",1995\n2,"y,z",,\n3,é,,\n'.encode()
-    )

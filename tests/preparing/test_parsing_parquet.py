@@ -10,7 +10,7 @@ import pytest
 from toy_sources import ALL, T, rows
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.own_file import LocalLayout, read_local
+from sasrec.preparing.parsing import LocalLayout, read_local
 
 GOOD = {"user": [7, 5], "item": [1, 1], "rating": [2.0, 2.0], "timestamp": [T, T + 1]}
 

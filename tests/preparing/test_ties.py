@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from test_interactions import table
 
-from sasrec.preparing.interactions import drop_duplicates, number_by_time, summarise
+from sasrec.preparing.cleaning import drop_duplicates
+from sasrec.preparing.interactions import number_by_time, summarise
 from sasrec.preparing.ties import Ties, find_ties, tie_notices
 
 

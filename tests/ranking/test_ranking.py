@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_ranking import (
+    LOSS,
     NUM_ITEMS,
     allowed_items,
     loop_rank,
@@ -139,12 +140,15 @@ def test_the_number_of_threads_changes_no_byte(monkeypatch):
         assert one == four
 
 
-def test_dense_and_grouped_batches_rank_alike():
+def test_every_layout_ranks_alike():
     sequences, targets = random_case(seed=13)
     model = random_model(4)
-    grouped, dense = (rank(model, sequences, targets, dense=dense) for dense in (False, True))
-    np.testing.assert_array_equal(grouped.full, dense.full)
-    np.testing.assert_array_equal(grouped.sampled, dense.sampled)
+    first, *others = (
+        rank(model, sequences, targets, layout=layout) for layout in ("packed", "grouped", "fixed")
+    )
+    for other in others:
+        np.testing.assert_array_equal(first.full, other.full)
+        np.testing.assert_array_equal(first.sampled, other.sampled)
 
 
 def test_who_has_no_candidates_is_ranked_among_all_items_only():
@@ -239,8 +243,8 @@ def test_validation_sums_the_ranks_up():
     model = model_with_scores([4, 0, 2, 1, 3])
     sequences = toy_sequences([[2], [2]])
     targets = targets_of([1, 4], [[3, 5], [3, 5]])
-    reader = SequenceReader(sequences, 5, torch.device("cpu"), dense=False)
-    result = validate(model, reader, targets)
+    reader = SequenceReader(sequences, 5, torch.device("cpu"), layout="packed")
+    result = validate(model, reader, targets, LOSS)
     mean = (math.log1p(math.exp(2)) + math.log1p(math.exp(3))) / 2
     assert result.loss == pytest.approx(
         (math.log1p(math.exp(-4)) + math.log1p(math.exp(-1))) / 2 + mean

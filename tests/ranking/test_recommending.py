@@ -1,13 +1,11 @@
 """Recommendations against a plain ranking of all items."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from toys import NUM_ITEMS, by_row, toy_batch, toy_config, toy_model
 
 from sasrec.base.errors import UserError
-from sasrec.ranking.recommending import Catalogue, recommend
+from sasrec.ranking.recommending import recommend
 
 
 def test_the_best_items_outside_the_history_come_first() -> None:
@@ -16,7 +14,7 @@ def test_the_best_items_outside_the_history_come_first() -> None:
     batch = toy_batch([history[-11:]])
     with torch.no_grad():
         state = by_row(model(batch), batch)[0][-1]
-        scores = (model.item_embedding.weight @ state).tolist()
+        scores = (model.item_embedding @ state).tolist()
     others = [item for item in range(1, NUM_ITEMS + 1) if item not in history]
     expected = sorted(others, key=lambda item: -scores[item])
     items, values = recommend(model, history, 5)
@@ -37,7 +35,7 @@ def test_items_of_the_history_come_back_where_repeats_are_wanted() -> None:
 def test_scores_that_are_no_numbers_are_refused() -> None:
     model = toy_model(toy_config())
     with torch.no_grad():
-        model.item_embedding.weight[7, 2] = torch.nan
+        model.item_embedding[7, 2] = torch.nan
     with pytest.raises(UserError, match="NaN or infinite"):
         recommend(model, [3], 3)
 
@@ -46,15 +44,3 @@ def test_an_empty_history_is_refused() -> None:
     model = toy_model(toy_config())
     with pytest.raises(UserError, match="the history is empty"):
         recommend(model, [], 3)
-
-
-def test_raw_ids(tmp_path: Path) -> None:
-    path = tmp_path / "items.csv"
-    path.write_text("id,raw_id,title\n1,007,Goldfinger\n2,NA,Namibia\n")
-    items = Catalogue.read(path)
-    assert items.numbers(["NA", "007"]) == [2, 1]
-    assert items.describe([2]).to_dict("records") == [{"raw_id": "NA", "title": "Namibia"}]
-    with pytest.raises(UserError, match=r"'7' is not among the raw ids of .*items.csv \(007, NA"):
-        items.numbers(["7"])
-    with pytest.raises(UserError, match="not found"):
-        Catalogue.read(tmp_path / "users.csv")

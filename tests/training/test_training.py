@@ -22,6 +22,7 @@ from toys import DESCRIPTION, toy_sequences
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
 from sasrec.model.checkpoint import load_model, save_model
+from sasrec.objectives import uniform
 from sasrec.ranking.ranks import rank_targets
 from sasrec.ranking.validation import validate
 from sasrec.training import trainer as training
@@ -30,11 +31,13 @@ from sasrec.training.fitting import fit
 
 @pytest.mark.parametrize("num_negatives", [1, 3])
 def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
-    trainer = trainer_of(batch_size=2, num_negatives=num_negatives, config={"max_length": 6})
+    trainer = trainer_of(
+        batch_size=2, objective={"num_negatives": num_negatives}, config={"max_length": 6}
+    )
     plain = PlainSASRec(trainer.model)
     # Adam divides by sqrt(v) + epsilon. With its tiny epsilon a gradient that is zero but for
     # rounding (a key's bias has none) would be a whole step; a larger one keeps both comparable.
-    trainer.optimizer.param_groups[0]["eps"] = 0.01
+    trainer.optimizer._adam.param_groups[0]["eps"] = 0.01
     adam = torch.optim.Adam(plain.weights.values(), lr=0.01, betas=(0.9, 0.98), eps=0.01)
     batches, drawn = record_batches(trainer, monkeypatch)
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
@@ -47,7 +50,7 @@ def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
         adam.zero_grad()
         loss = plain.loss(*rows)
         loss.backward()
-        plain.weights["item_embedding.weight"].grad[0] = 0  # padding is not learnt
+        plain.weights["inputs.parts.item.embedding.weight"].grad[0] = 0  # padding is not learnt
         adam.step()
         losses.append(loss.item() * sum(map(len, rows[0])))
     assert stats[0].loss == pytest.approx(sum(losses[:3]) / 18, abs=1e-6)
@@ -73,7 +76,7 @@ def test_an_epoch_learns_once_from_every_user_with_two_items(monkeypatch):
 
 
 def test_negatives_are_unseen_and_new_every_epoch(monkeypatch):
-    trainer = trainer_of(num_negatives=5)
+    trainer = trainer_of(objective={"num_negatives": 5})
     batches, drawn = record_batches(trainer, monkeypatch)
     trainer.run_epoch(1)
     trainer.run_epoch(2)
@@ -89,7 +92,9 @@ def test_negatives_are_unseen_and_new_every_epoch(monkeypatch):
 
 
 def losses_of_two_epochs(**params):
-    trainer = trainer_of(batch_size=2, num_negatives=2, config={"dropout": 0.5}, **params)
+    trainer = trainer_of(
+        batch_size=2, objective={"num_negatives": 2}, config={"dropout": 0.5}, **params
+    )
     return [trainer.run_epoch(epoch).loss for epoch in (1, 2)]
 
 
@@ -102,7 +107,7 @@ def test_how_many_batches_are_prepared_at_once_changes_nothing(at_once, numbers,
 
 
 def test_batches_are_prepared_by_what_they_hold(monkeypatch):
-    trainer = trainer_of(num_negatives=4)
+    trainer = trainer_of(objective={"num_negatives": 4})
     batches = [np.array(users) for users in ([2], [3, 7], [4], [5], [2, 3])]
     # 1, 7, 5, 3 and 3 positions of 5 + 4 numbers each.
     for at_once, numbers, expected in (
@@ -130,7 +135,7 @@ def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
     def watched(users, generator):
         assert not any(reference() for reference in alive), "a step is still held"
         step = prepare(users, generator)
-        alive.append(weakref.ref(step.negatives))
+        alive.append(weakref.ref(step.prepared[0]))
         return step
 
     monkeypatch.setattr(trainer, "_prepare", watched)
@@ -142,17 +147,18 @@ def test_negatives_prepared_for_each_batch_are_those_of_all_users_at_once(monkey
     interactions = sum(map(len, HISTORIES))
     results = []
     for most in (interactions, interactions - 1):
-        monkeypatch.setattr(training, "SAMPLED_AT_ONCE", most)
-        assert (trainer_of()._sampler is None) == (most < interactions)
+        monkeypatch.setattr(uniform, "SAMPLED_AT_ONCE", most)
+        negatives = trainer_of().objective.terms[0].negatives
+        assert (negatives._of_all is None) == (most < interactions)
         results.append(losses_of_two_epochs())
     assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("num_negatives", [1, 4])
 def test_the_loss_of_a_model_that_knows_nothing(num_negatives):
-    trainer = trainer_of(num_negatives=num_negatives, learning_rate=1e-12)
+    trainer = trainer_of(objective={"num_negatives": num_negatives}, learning_rate=1e-12)
     with torch.no_grad():
-        trainer.model.item_embedding.weight.zero_()
+        trainer.model.item_embedding.zero_()
     # Every sigmoid is 1/2, of the target and of each negative.
     expected = (1 + num_negatives) * math.log(2)
     assert trainer.run_epoch(1).loss == pytest.approx(expected, rel=1e-5)
@@ -162,7 +168,11 @@ def trained_bytes(folder, seed, dropout=0.5):
     sequences, targets = circle(count=23)
     config = {"dropout": dropout}
     trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, config=config)
-    fit(trainer, lambda: validate(trainer.model, trainer.reader, targets), lambda line: None)
+    fit(
+        trainer,
+        lambda: validate(trainer.model, trainer.reader, targets, trainer.objective.loss),
+        lambda line: None,
+    )
     folder.mkdir()
     save_model(folder, trainer.model, DESCRIPTION)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -197,7 +207,7 @@ def test_a_seed_is_more_than_the_initial_weights():
 
 def test_dropout_follows_the_seed_of_the_epoch_alone():
     trainers = [trainer_of(config={"dropout": 0.5}) for _ in range(2)]
-    trainers[1].model.noise.keep(1000)  # whatever was drawn before
+    trainers[1].model.dropout.units(1000)  # whatever was drawn before
     trainers[1].model.eval()  # as a ranking may leave it
     assert trainers[0].run_epoch(2).loss == trainers[1].run_epoch(2).loss
 
@@ -208,7 +218,17 @@ def test_what_ran_before_does_not_change_an_epoch():
     assert losses[0] == losses[2] != losses[1]
 
 
-@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"num_negatives": 2}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"precision": "bfloat16"},
+        {"objective": {"num_negatives": 2}},
+        {"objective": {"loss": "cross_entropy"}},
+        {"objective": {"loss": "gbce"}},
+        {"loops": False},
+    ],
+)
 def test_the_next_item_of_a_circle_is_learnt(changes):
     sequences, targets = circle()
     config = {"hidden_size": 16, "num_heads": 2}
@@ -225,7 +245,7 @@ def test_the_next_item_of_a_circle_is_learnt(changes):
 def test_bfloat16_is_another_precision(residual):
     config = {"residual": residual}
     full, mixed = (
-        trainer_of(precision=name, config=config).run_epoch(1).loss
+        trainer_of(precision=name, config=config, loops=False).run_epoch(1).loss
         for name in ("float32", "bfloat16")
     )
     assert full != mixed
@@ -249,8 +269,8 @@ def test_a_compiled_model_trains_like_the_other(monkeypatch):
 
 def test_the_optimizer_is_adam_with_the_papers_settings():
     trainer = trainer_of(learning_rate=0.003)
-    assert isinstance(trainer.optimizer, torch.optim.Adam)
-    (group,) = trainer.optimizer.param_groups
+    assert isinstance(trainer.optimizer._adam, torch.optim.Adam)
+    (group,) = trainer.optimizer._adam.param_groups
     assert (group["lr"], group["betas"], group["weight_decay"]) == (0.003, (0.9, 0.98), 0)
     (weights,) = group["params"]  # all as one
     assert weights.numel() == sum(weight.numel() for weight in trainer.model.parameters())
@@ -259,7 +279,7 @@ def test_the_optimizer_is_adam_with_the_papers_settings():
 def test_padding_stays_zero():
     trainer = trainer_of()
     trainer.run_epoch(1)
-    assert not trainer.model.item_embedding.weight[0].any()
+    assert not trainer.model.item_embedding[0].any()
 
 
 def test_diverged_training_is_a_sentence():
@@ -316,12 +336,13 @@ def test_nobody_to_learn_from_is_a_sentence():
 
 def test_a_saved_model_ranks_as_before(tmp_path):
     sequences, targets = circle(count=23)
-    trainer = trainer_of(sequences, num_items=11)
+    trainer = trainer_of(sequences, num_items=11, loops=False)
     trainer.run_epoch(1)
     save_model(tmp_path, trainer.model, DESCRIPTION)
-    reader = SequenceReader(sequences, 5, CPU, dense=False)
-    before = rank_targets(trainer.model, reader, targets)
-    after = rank_targets(load_model(tmp_path, CPU), reader, targets)
+    reader = SequenceReader(sequences, 5, CPU, layout="packed")
+    loss = trainer.objective.loss
+    before = rank_targets(trainer.model, reader, targets, loss=loss)
+    after = rank_targets(load_model(tmp_path, CPU), reader, targets, loss=loss)
     assert np.array_equal(before.losses, after.losses)
     assert np.array_equal(before.full, after.full)
     shorter = replace(targets, users=targets.users[:3], items=targets.items[:3])

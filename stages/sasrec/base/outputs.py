@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from sasrec.base.errors import UserError
-from sasrec.base.lock import only_one
 from sasrec.base.temporaries import (
     FULL,
     create_file,
@@ -147,6 +148,31 @@ class Outputs:
         for target in self._targets:
             for path, _, _ in leftovers(target):
                 remove(path)
+
+
+@contextmanager
+def only_one(output: Path) -> Iterator[None]:
+    """Hold the lock of `output` for the block: a killed `dvc repro` can leave a writer running.
+
+    The system releases it when the process ends.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    path = output.with_name(f".{output.name}.lock")
+    lock = FileLock(path, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"another process is writing {output}: wait for it or stop it, then run again"
+        ) from None
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror} ({path})") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_kind(target: Path, *, is_folder: bool) -> None:

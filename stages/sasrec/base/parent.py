@@ -1,6 +1,7 @@
-"""What a process that trains together with others says to the one that started it (processes.py).
+"""What a process that trains together with others says to the one that started it.
 
-A pipe connects the two. When it breaks, the parent is gone, and with it who would end us.
+A pipe connects the two (machine/processes.py). When it breaks, the parent is gone, and with it
+who would end us.
 """
 
 import json

@@ -65,7 +65,7 @@ def run_main(main: Callable[[], None], *, failed: int = 1) -> None:
     Exit codes: `failed` for a `UserError`, for memory that does not suffice, and for an error of
     the operating system that has an explanation (no space, no permission); 130 for Ctrl-C. A bug
     keeps its traceback. Who stops reading the output, such as `head`, ends the process without a
-    word. A process that another one started to train with (processes.py) tells that one instead.
+    word. A process that another one started to train with (parent.py) tells that one instead.
     """
     _print_anywhere()
     parent = Parent.from_environment()

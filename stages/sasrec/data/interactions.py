@@ -1,4 +1,4 @@
-"""Reading data/interactions/, the interactions that preprocess ordered and numbered."""
+"""data/interactions/: every interaction, put in order and numbered; written and read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from sasrec.base.errors import UserError
-from sasrec.base.files import read_npy
-from sasrec.data.facts import DatasetFacts, read_dataset_facts
+from sasrec.base.files import read_npy, write_npy
+from sasrec.data.facts import DatasetFacts, read_dataset_facts, write_facts
 from sasrec.data.sequences import Sequences, check_items
 
 STAGE = "preprocess"  # which writes it
+# A file each, `[interactions]`, sorted by user then time. Users and items are ids from 1; without
+# times `timestamp` is the row's number in the source, without ratings `rating` is NaN.
+COLUMNS = {"user": np.int32, "item": np.int32, "rating": np.float32, "timestamp": np.int64}
 
 
 @dataclass(frozen=True)
-class NumberedData:
+class NumberedInteractions:
     """All interactions, sorted by user, then time.
 
     Attributes:
@@ -28,17 +31,41 @@ class NumberedData:
     timestamps: np.ndarray | None
 
 
-def read_numbered(folder: Path) -> NumberedData:
+def write_interactions(
+    folder: Path,
+    facts: DatasetFacts,
+    *,
+    user: np.ndarray,
+    item: np.ndarray,
+    timestamp: np.ndarray,
+    rating: np.ndarray | None,
+) -> None:
+    """Write dataset.json and the columns, each as .npy of its dtype in COLUMNS."""
+    if rating is None:
+        rating = np.full(len(user), np.nan, np.float32)
+    columns = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+    for name, dtype in COLUMNS.items():
+        write_npy(folder / f"{name}.npy", columns[name].astype(dtype, copy=False))
+    write_facts(folder, facts)
+
+
+def read_column(folder: Path, name: str) -> np.ndarray:
+    """One column as it stands there, memory-mapped.
+
+    Raises:
+        UserError: it is missing, or is no column of its dtype.
+    """
+    return read_npy(folder / f"{name}.npy", COLUMNS[name], ndim=1, stage=STAGE)
+
+
+def read_interactions(folder: Path) -> NumberedInteractions:
     """Read and check what preprocess wrote.
 
     Raises:
         UserError: a file is missing, or the columns do not fit each other or dataset.json.
     """
     facts = read_dataset_facts(folder, STAGE)
-    users, items, timestamps = (
-        read_npy(folder / f"{name}.npy", dtype, ndim=1, stage=STAGE)
-        for name, dtype in (("user", np.int32), ("item", np.int32), ("timestamp", np.int64))
-    )
+    users, items, timestamps = (read_column(folder, name) for name in ("user", "item", "timestamp"))
     if not (len(users) == len(items) == len(timestamps) > 0):
         raise UserError(
             f"{folder}: {len(users)} users, {len(items)} items and {len(timestamps)} time stamps: "
@@ -48,4 +75,4 @@ def read_numbered(folder: Path) -> NumberedData:
         raise UserError(f"{folder}/user.npy: expected users from 1 to {facts.num_users}, ascending")
     check_items(items, facts.num_items, folder / "item.npy")
     sequences = Sequences.from_interactions(users, items, facts.num_users)
-    return NumberedData(facts, sequences, timestamps if facts.has_timestamps else None)
+    return NumberedInteractions(facts, sequences, timestamps if facts.has_timestamps else None)

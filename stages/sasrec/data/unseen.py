@@ -9,9 +9,12 @@ user's shifted by a multiple of N, are one sorted array: many look-ups are one b
 Unlike drawing again until it fits, this ends for users who know nearly everything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from sasrec.data.sequences import Sequences
 
@@ -28,18 +31,26 @@ class UnseenItems:
     """
 
     num_items: int
-    keys: np.ndarray
-    starts: np.ndarray
-    counts: np.ndarray
+    keys: Tensor
+    starts: Tensor
+    counts: Tensor
 
-    def nth(self, rows: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        """The item ids at `rank` (int64, 0 <= rank < counts[row]) among each row's unseen items."""
-        below = np.searchsorted(self.keys, rows * self.num_items + rank, side="right")
+    def nth(self, rows: Tensor, rank: Tensor) -> Tensor:
+        """The item ids at `rank` (int64, 0 <= rank < counts[row]) among each row's unseen items.
+
+        `rows` and `rank` may be of any shapes that broadcast; so is the result, int64.
+        """
+        below = torch.searchsorted(self.keys, rows * self.num_items + rank, right=True)
         return rank + 1 + below - self.starts[rows]
+
+    def to(self, device: torch.device) -> Self:
+        """The same on `device`."""
+        keys, starts, counts = (part.to(device) for part in (self.keys, self.starts, self.counts))
+        return replace(self, keys=keys, starts=starts, counts=counts)
 
 
 def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> UnseenItems:
-    """What lies outside the history of each of `users` (int64 [R]); row i is users[i]."""
+    """On the CPU, what lies outside the history of each of `users` (int64 [R]), a row each."""
     lengths = sequences.lengths[users]
     rows = np.repeat(np.arange(len(users)), lengths)
     ends = np.cumsum(lengths)
@@ -49,4 +60,5 @@ def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> Uns
     seen = np.bincount(rows, minlength=len(users))
     starts = np.cumsum(seen) - seen
     keys = rows * num_items + items - 1 - (np.arange(len(rows)) - starts[rows])
-    return UnseenItems(num_items, keys, starts, num_items - seen)
+    arrays = (keys, starts, num_items - seen)
+    return UnseenItems(num_items, *(torch.from_numpy(array) for array in arrays))

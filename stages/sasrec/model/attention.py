@@ -55,7 +55,7 @@ class SoftmaxAttention(nn.Module):
             part.unflatten(1, (self.num_heads, -1))  # [T, H, d]
             for part in (self.query(x), self.key(context), self.value(context))
         )
-        query, key = self.position.turn(query, layout), self.position.turn(key, layout)
+        query, key = self.position.turn(query, key, layout)
         rows = zip(*(layout.to_rows(part) for part in (query, key, value)), strict=True)
         results = [attend(*row, self.position.bias(row[0].shape[1]), self.dropout) for row in rows]
         return layout.from_rows(results).flatten(1)

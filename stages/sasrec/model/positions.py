@@ -32,9 +32,9 @@ class PositionInAttention(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
 
-    def turn(self, heads: Tensor, layout: Layout) -> Tensor:
-        """Queries or keys [T, H, d], to the same shape."""
-        return heads
+    def turn(self, query: Tensor, key: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+        """Queries and keys [T, H, d], to the same shapes."""
+        return query, key
 
     def bias(self, width: int) -> Tensor | None:
         """What is added to the scores of W queries (rows) and W keys: [H, W, W], None for 0."""

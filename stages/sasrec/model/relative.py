@@ -8,6 +8,7 @@ a number of its own. All are 0 at the start.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sasrec.model.positions import PositionInAttention
 from sasrec.model.sizes import Sizes
@@ -21,7 +22,8 @@ class RelativeBias(PositionInAttention):
         self.distance_bias = nn.Parameter(torch.zeros(sizes.num_heads, sizes.max_length))
 
     def bias(self, width: int) -> Tensor:
-        """[H, W, W]; arbitrary for keys that come later than their query."""
-        place = torch.arange(width, device=self.distance_bias.device)
-        distance = (place[:, None] - place).clamp(min=0)
-        return self.distance_bias[:, :width][:, distance]
+        """[H, W, W]; 0 for keys that come later than their query."""
+        # With b_0 .. b_{W-1} by distance, the row of query i is a window of b_{W-1} .. b_0 0 .. 0
+        # that begins W - 1 - i from its start: views, whose gradient is cheap.
+        falling = self.distance_bias[:, :width].flip(1)
+        return functional.pad(falling, (0, width - 1)).unfold(1, width, 1).flip(1)

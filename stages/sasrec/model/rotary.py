@@ -18,11 +18,16 @@ BASE = 10_000
 class Rotary(PositionInAttention):
     """An odd last unit of a head is not turned."""
 
-    def turn(self, heads: Tensor, layout: Layout) -> Tensor:
-        """[T, H, d] to [T, H, d]."""
-        pairs = heads.shape[2] // 2
-        steps = torch.arange(pairs, device=heads.device, dtype=heads.dtype)
+    def turn(self, query: Tensor, key: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+        """Queries and keys [T, H, d], to the same shapes."""
+        pairs = query.shape[2] // 2
+        steps = torch.arange(pairs, device=query.device, dtype=query.dtype)
         angles = layout.positions[:, None, None] * BASE ** (-steps / max(pairs, 1))  # [T, 1, d/2]
         cos, sin = angles.cos(), angles.sin()
-        one, other, rest = heads.split([pairs, pairs, heads.shape[2] - 2 * pairs], 2)
-        return torch.cat((one * cos - other * sin, one * sin + other * cos, rest), 2)
+        return _turned(query, cos, sin), _turned(key, cos, sin)
+
+
+def _turned(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    pairs = cos.shape[2]
+    one, other, rest = heads.split([pairs, pairs, heads.shape[2] - 2 * pairs], 2)
+    return torch.cat((one * cos - other * sin, one * sin + other * cos, rest), 2)

@@ -30,17 +30,13 @@ class Negatives(Protocol):
 
 @dataclass(frozen=True)
 class NegativeSampler:
-    """`UnseenItems` as tensors on one device; see there for the attributes."""
+    """Draws items outside the histories that `unseen` is of, on its device."""
 
-    num_items: int
-    keys: Tensor
-    starts: Tensor
-    counts: Tensor
+    unseen: UnseenItems
 
     @classmethod
     def build(cls, unseen: UnseenItems, device: torch.device) -> "NegativeSampler":
-        arrays = (unseen.keys, unseen.starts, unseen.counts)
-        return cls(unseen.num_items, *(torch.from_numpy(array).to(device) for array in arrays))
+        return cls(unseen.to(device))
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """One item for each entry of `rows` (int64 [T, ...]): int64 of that shape."""
@@ -55,13 +51,11 @@ class NegativeSampler:
     def _draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         # 62 random bits modulo the count: off from uniform by less than count / 2^62.
         bits = torch.randint(1 << 62, rows.shape, generator=generator, device=rows.device)
-        rank = bits % self.counts[rows]
-        below = torch.searchsorted(self.keys, rows * self.num_items + rank, right=True)
-        return rank + 1 + below - self.starts[rows]
+        return self.unseen.nth(rows, bits % self.unseen.counts[rows])
 
 
 def users_without_negatives(sequences: Sequences, num_items: int) -> np.ndarray:
     """The users (int64) who interacted with every item: no negative can be drawn for them."""
     long = np.flatnonzero(sequences.lengths >= num_items)
-    left = [unseen_items(sequences, np.array([user]), num_items).counts[0] for user in long]
+    left = [int(unseen_items(sequences, np.array([user]), num_items).counts[0]) for user in long]
     return long[np.array(left, np.int64) == 0]

@@ -1,13 +1,10 @@
 """What preprocess drops, in which order, how much of it; and the counts that are known."""
 
+import numpy as np
+import pandas as pd
+
 from sasrec.base.errors import UserError
-from sasrec.preparing.interactions import (
-    FILTERS,
-    Interactions,
-    drop_duplicates,
-    drop_low_ratings,
-    number_by_time,
-)
+from sasrec.preparing.interactions import Interactions, number_by_time
 from sasrec.sources.datasets import DATASETS, Counts
 from sasrec.sources.params import DataParams
 
@@ -49,6 +46,63 @@ def clean(data: Interactions, params: DataParams) -> tuple[Interactions, dict[st
     if len(kept) == 0:
         raise UserError(_nothing_left(data, dropped, params))
     return number_by_time(kept), dropped
+
+
+def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
+    """Keep the interactions that are rated `min_rating` or higher.
+
+    Raises:
+        UserError: the data has no ratings.
+    """
+    if data.rating is None:
+        raise UserError(
+            f"data.min_rating = {min_rating:g}, but the data has no ratings: "
+            "set data.min_rating to null, or name the column in data.columns.rating"
+        )
+    return data.take(data.rating >= np.float32(min_rating))
+
+
+def drop_duplicates(data: Interactions) -> Interactions:
+    """Of interactions with the same user, item and moment keep the first; order by moment.
+
+    The moment is the time, exactly as the source gives it, and what data.columns.order adds.
+    Equal moments keep their order. Without times and order the data is returned as it is: a
+    user may well choose an item again.
+    """
+    moment = data.moment
+    if moment is None or len(data) == 0:
+        return data
+    if np.any(moment[1:] < moment[:-1]):
+        rows = np.argsort(moment, kind="stable")
+        data, moment = data.take(rows), moment[rows]
+    equal = moment[1:] == moment[:-1]
+    rows = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    pair = data.user[rows] * np.int64(len(data.item_ids)) + data.item[rows]
+    keys = pd.DataFrame({"moment": moment[rows], "pair": pair})
+    duplicates = rows[keys.duplicated().to_numpy()]
+    return data.take(np.delete(np.arange(len(data)), duplicates)) if len(duplicates) else data
+
+
+def filter_once(data: Interactions, min_interactions: int) -> Interactions:
+    """Drop users and items with fewer interactions; both counts are taken beforehand.
+
+    As the authors of SASRec did; what is left may hold users and items below the minimum.
+    """
+    users = np.bincount(data.user) >= min_interactions
+    items = np.bincount(data.item) >= min_interactions
+    return data.take(users[data.user] & items[data.item])
+
+
+def filter_k_core(data: Interactions, min_interactions: int) -> Interactions:
+    """Repeat `filter_once` until every user and item left has enough interactions."""
+    while True:
+        kept = filter_once(data, min_interactions)
+        if len(kept) == len(data):
+            return kept
+        data = kept
+
+
+FILTERS = {"once": filter_once, "k-core": filter_k_core}
 
 
 def _check_counts(name: str, when: str, data: Interactions, expected: Counts | None) -> None:

@@ -1,15 +1,10 @@
-"""Interactions in memory: cleaning, order in time, contiguous ids; and the folder they go to."""
+"""Interactions in memory: order in time, contiguous ids, and counts of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
-
-from sasrec.base.errors import UserError
-from sasrec.base.files import write_npy
 
 
 @dataclass(frozen=True)
@@ -76,63 +71,6 @@ def dense_order(columns: Sequence[np.ndarray]) -> np.ndarray:
     return places
 
 
-def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
-    """Keep the interactions that are rated `min_rating` or higher.
-
-    Raises:
-        UserError: the data has no ratings.
-    """
-    if data.rating is None:
-        raise UserError(
-            f"data.min_rating = {min_rating:g}, but the data has no ratings: "
-            "set data.min_rating to null, or name the column in data.columns.rating"
-        )
-    return data.take(data.rating >= np.float32(min_rating))
-
-
-def drop_duplicates(data: Interactions) -> Interactions:
-    """Of interactions with the same user, item and moment keep the first; order by moment.
-
-    The moment is the time, exactly as the source gives it, and what data.columns.order adds.
-    Equal moments keep their order. Without times and order the data is returned as it is: a
-    user may well choose an item again.
-    """
-    moment = data.moment
-    if moment is None or len(data) == 0:
-        return data
-    if np.any(moment[1:] < moment[:-1]):
-        rows = np.argsort(moment, kind="stable")
-        data, moment = data.take(rows), moment[rows]
-    equal = moment[1:] == moment[:-1]
-    rows = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
-    pair = data.user[rows] * np.int64(len(data.item_ids)) + data.item[rows]
-    keys = pd.DataFrame({"moment": moment[rows], "pair": pair})
-    duplicates = rows[keys.duplicated().to_numpy()]
-    return data.take(np.delete(np.arange(len(data)), duplicates)) if len(duplicates) else data
-
-
-def filter_once(data: Interactions, min_interactions: int) -> Interactions:
-    """Drop users and items with fewer interactions; both counts are taken beforehand.
-
-    As the authors of SASRec did; what is left may hold users and items below the minimum.
-    """
-    users = np.bincount(data.user) >= min_interactions
-    items = np.bincount(data.item) >= min_interactions
-    return data.take(users[data.user] & items[data.item])
-
-
-def filter_k_core(data: Interactions, min_interactions: int) -> Interactions:
-    """Repeat `filter_once` until every user and item left has enough interactions."""
-    while True:
-        kept = filter_once(data, min_interactions)
-        if len(kept) == len(data):
-            return kept
-        data = kept
-
-
-FILTERS = {"once": filter_once, "k-core": filter_k_core}
-
-
 def number_by_time(data: Interactions) -> Interactions:
     """Contiguous codes by first appearance; rows by user, then as they were.
 
@@ -152,17 +90,6 @@ def _by_appearance(codes: np.ndarray, labels: list[str]) -> tuple[np.ndarray, li
     rank = np.full(len(labels), -1, dtype=np.int32)
     rank[order] = np.arange(len(order))
     return rank[codes], [labels[code] for code in order]
-
-
-def write_interactions(folder: Path, data: Interactions) -> None:
-    """Write user.npy and item.npy (int32 ids from 1), rating.npy (float32), timestamp.npy."""
-    rating = data.rating
-    if rating is None:
-        rating = np.full(len(data), np.nan, dtype=np.float32)
-    write_npy(folder / "user.npy", data.user + np.int32(1))
-    write_npy(folder / "item.npy", data.item + np.int32(1))
-    write_npy(folder / "rating.npy", rating)
-    write_npy(folder / "timestamp.npy", data.timestamp)
 
 
 def describe(data: Interactions) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def draw_training(training: pd.DataFrame, validation: pd.DataFrame, best: int, p
     _figure, axes = pyplot.subplots(1, 3, figsize=(15, 4), layout="constrained")
     axes[0].plot(training["epoch"], training["train_loss"], label="training (with dropout)")
     axes[0].plot(validation["epoch"], validation["valid_loss"], label="validation")
-    axes[0].set(title="Loss", ylabel="binary cross-entropy a position")
+    axes[0].set(title="Loss", ylabel="loss a position")
     for axis, metric in zip(axes[1:], ("NDCG@10", "HR@10"), strict=True):
         for protocol, label in (("sampled", "sampled candidates"), ("full", "all items")):
             axis.plot(validation["epoch"], validation[f"{protocol}_{metric}"], label=label)

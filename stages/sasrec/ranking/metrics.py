@@ -2,10 +2,22 @@
 
 With one target a user, HR@k (hit rate) is the share of users whose target ranks within k, and
 NDCG@k the mean of 1 / log2(rank + 1) over them, 0 for the others (paper, section IV-C). A rank is
-1 for the best; ties give half ranks (see ranking.py).
+1 for the best; ties give half ranks (see ranks.py).
 """
 
+from collections.abc import Callable
+
 import numpy as np
+
+# What one user's rank (float64, of any shape) is worth up to a cut-off k, and without one. A row
+# here is a metric in metrics/*.json, with its interval, and in every comparison.
+AT_K: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "HR": lambda ranks, k: (ranks <= k).astype(np.float64),
+    "NDCG": lambda ranks, k: np.where(ranks <= k, 1 / np.log2(ranks + 1), 0.0),
+}
+OVER_ALL: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "MRR": lambda ranks: 1 / ranks,
+}
 
 
 def metric_values(ranks: np.ndarray, ks: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -21,10 +33,8 @@ def metric_values(ranks: np.ndarray, ks: tuple[int, ...]) -> dict[str, np.ndarra
     ranks = np.asarray(ranks, np.float64)
     if not (ranks >= 1).all():
         raise ValueError(f"ranks start from 1, found {ranks[~(ranks >= 1)][0]}")
-    values = {f"HR@{k}": (ranks <= k).astype(np.float64) for k in ks}
-    gain = 1 / np.log2(ranks + 1)
-    values |= {f"NDCG@{k}": np.where(ranks <= k, gain, 0.0) for k in ks}
-    return values | {"MRR": 1 / ranks}
+    values = {f"{name}@{k}": row(ranks, k) for name, row in AT_K.items() for k in ks}
+    return values | {name: row(ranks) for name, row in OVER_ALL.items()}
 
 
 def ranked(ranks: np.ndarray) -> np.ndarray:

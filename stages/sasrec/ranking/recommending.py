@@ -1,59 +1,17 @@
 """The best next items after a history, by the model's scores."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import Batch
 from sasrec.batching.layout import lay_out_fixed
 from sasrec.data.facts import check_same_data, read_dataset_facts, read_split_facts
-from sasrec.data.interactions import read_numbered
+from sasrec.data.interactions import read_interactions
 from sasrec.data.sequences import Sequences
 from sasrec.model.checkpoint import ModelDescription
 from sasrec.model.sasrec import SASRec
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """users.csv or items.csv: `id` (1, 2, ... in order), `raw_id`, and what else is known."""
-
-    path: Path
-    table: pd.DataFrame
-
-    @classmethod
-    def read(cls, path: Path) -> "Catalogue":
-        """Read the table; every column but `id` is text.
-
-        Raises:
-            UserError: the file is missing.
-        """
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except FileNotFoundError:
-            raise UserError(f"{path} not found: run `dvc repro` first") from None
-        return cls(path, table.astype({"id": int}))
-
-    def numbers(self, raw_ids: list[str]) -> list[int]:
-        """The ids that the model knows by for these raw ids.
-
-        Raises:
-            UserError: one of them is not in the table.
-        """
-        by_raw_id = dict(zip(self.table["raw_id"], self.table["id"], strict=True))
-        for raw_id in raw_ids:
-            if raw_id not in by_raw_id:
-                examples = ", ".join(self.table["raw_id"][:3])
-                raise UserError(
-                    f"{raw_id!r} is not among the raw ids of {self.path} ({examples}, …)"
-                )
-        return [by_raw_id[raw_id] for raw_id in raw_ids]
-
-    def describe(self, ids: list[int]) -> pd.DataFrame:
-        """The rows of these ids, without the column `id`."""
-        return self.table.set_index("id").loc[ids].reset_index(drop=True)
 
 
 def check_data_of_model(description: ModelDescription, model: Path, interactions: Path) -> None:
@@ -66,7 +24,7 @@ def check_data_of_model(description: ModelDescription, model: Path, interactions
 
 def whole_history(user: int, interactions: Path) -> list[int]:
     """All items of `user`, oldest first."""
-    return read_numbered(interactions).sequences.of(user).tolist()
+    return read_interactions(interactions).sequences.of(user).tolist()
 
 
 def history_before_test(

@@ -3,21 +3,19 @@
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from sasrec.base.errors import UserError
 from sasrec.sources.datasets import DATASETS, Dataset
 from sasrec.sources.fetching import digest, obtain
 from sasrec.sources.params import DataParams
+from sasrec.sources.source_facts import SourceFacts
 from sasrec.sources.synthetic import write_synthetic
 
 LOCAL_SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def collect(params: DataParams, folder: Path) -> dict[str, Any]:
-    """Put the dataset's source files into `folder`; return the content of source.json.
-
-    The content says nothing of when, or through which mirror, the files came.
+def collect(params: DataParams, folder: Path) -> SourceFacts:
+    """Put the dataset's source files into `folder`; return what source.json is to say of them.
 
     Raises:
         UserError: a file is missing, cannot be fetched, or has a wrong checksum.
@@ -33,13 +31,13 @@ def collect(params: DataParams, folder: Path) -> dict[str, Any]:
         size = params.synthetic.model_dump()
         write_synthetic(folder / "interactions.parquet", **size)
         origin = "generated: " + ", ".join(f"{key} {value}" for key, value in size.items())
-    return {
-        "dataset": params.name,
-        "origin": origin,
-        "sha256": {path.name: digest(path, "sha256") for path in sorted(folder.iterdir())},
-        "licence": dataset.licence,
-        "citation": dataset.citation,
-    }
+    return SourceFacts(
+        dataset=params.name,
+        origin=origin,
+        sha256={path.name: digest(path, "sha256") for path in sorted(folder.iterdir())},
+        licence=dataset.licence,
+        citation=dataset.citation,
+    )
 
 
 def unpack(source: Path, dataset: Dataset, folder: Path) -> None:

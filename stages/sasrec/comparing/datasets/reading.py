@@ -1,14 +1,14 @@
 """Read interactions to compare: a `user item` text file, or the folder that preprocess writes."""
 
-import csv
 import re
 from pathlib import Path
 
 import numpy as np
 
 from sasrec.base.errors import UserError
-from sasrec.base.files import read_npy
 from sasrec.comparing.datasets.graph import InteractionGraph
+from sasrec.data.catalogue import ITEMS, USERS, Catalogue
+from sasrec.data.interactions import read_column
 
 # Without leading zeros: 007 and 7 would become one id.
 _NUMBER = r"(0|[1-9][0-9]{0,17})"
@@ -54,53 +54,24 @@ def _read_text(path: Path) -> InteractionGraph:
 
 def _read_folder(folder: Path) -> InteractionGraph:
     """The columns user.npy and item.npy; users.csv and items.csv, if there, give the raw ids."""
-    columns = []
-    for name in ("user", "item"):
-        path = folder / f"{name}.npy"
-        column = read_npy(path, np.int32)
-        if column.ndim != 1 or len(column) == 0:
-            raise UserError(f"{path} has the shape {column.shape}, expected one non-empty column")
-        columns.append(column)
-    user, item = columns
+    user, item = (read_column(folder, name) for name in ("user", "item"))
     if len(user) != len(item):
         raise UserError(f"{folder}: user.npy has {len(user)} rows, but item.npy has {len(item)}")
+    if len(user) == 0:
+        raise UserError(
+            f"{folder / 'user.npy'} has the shape {user.shape}, expected one non-empty column"
+        )
     if (np.diff(user) < 0).any():
         row = int(np.argmax(np.diff(user) < 0)) + 2
         raise UserError(f"{folder / 'user.npy'} is not sorted by user: see row {row}")
     graph = InteractionGraph(user, item)
     graph.raw_ids = (
-        _raw_ids(folder / "users.csv", graph.raw_ids[0]),
-        _raw_ids(folder / "items.csv", graph.raw_ids[1]),
+        _raw_ids(folder / USERS, graph.raw_ids[0]),
+        _raw_ids(folder / ITEMS, graph.raw_ids[1]),
     )
     return graph
 
 
 def _raw_ids(path: Path, ids: np.ndarray) -> np.ndarray:
-    """The column `raw_id` for these ids, or the ids themselves if there is no such file."""
-    if not path.exists():
-        return ids
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = csv.DictReader(stream, strict=True)
-            missing = {"id", "raw_id"} - set(rows.fieldnames or ())
-            if missing:
-                raise UserError(f"{path} lacks the column {' and '.join(sorted(missing))}")
-            names = _by_id(path, rows)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a readable CSV file: {error}") from None
-    try:
-        return np.array([names[str(number)] for number in ids])
-    except KeyError as error:
-        raise UserError(f"{path} has no row for the id {error.args[0]}") from None
-
-
-def _by_id(path: Path, rows: csv.DictReader) -> dict[str, str]:
-    """The raw id of each id; each is stated once."""
-    names: dict[str, str] = {}
-    for row in rows:
-        number, name = row["id"], row["raw_id"]
-        if number is None or name is None or number in names:
-            what = f"the id {number} again" if number in names else "too few fields"
-            raise UserError(f"{path}, line {rows.line_num}: {what}")
-        names[number] = name
-    return names
+    """The raw ids of these ids, or the ids themselves if there is no such file."""
+    return np.array(Catalogue.read(path).raw_ids_of(ids.tolist())) if path.exists() else ids

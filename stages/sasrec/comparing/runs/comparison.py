@@ -14,7 +14,7 @@ from sasrec.comparing.runs.checks import (
 )
 from sasrec.comparing.runs.experiments import Side
 from sasrec.comparing.runs.paired import Difference, compare_runs, holm
-from sasrec.ranking.metrics import metric_values
+from sasrec.ranking.metrics import AT_K, OVER_ALL, metric_values
 
 LEVEL = 0.95
 
@@ -109,7 +109,7 @@ def compare_sides(
 
 
 def _names(protocols: tuple[str, ...], ks: tuple[int, ...], mrr: bool) -> list[tuple[str, str]]:
-    metrics = [f"{name}@{k}" for name in ("HR", "NDCG") for k in ks] + ["MRR"] * mrr
+    metrics = [f"{name}@{k}" for name in AT_K for k in ks] + list(OVER_ALL) * mrr
     return [(protocol, metric) for protocol in protocols for metric in metrics]
 
 

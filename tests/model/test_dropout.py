@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sasrec.model import noise as module
-from sasrec.model.noise import POOL, Noise
+from sasrec.model import dropout as module
+from sasrec.model.dropout import POOL, Dropout
 
 RATES = [0.5, 0.2, 0.1, 0.001, 0.9]
 
@@ -17,7 +17,7 @@ RATES = [0.5, 0.2, 0.1, 0.001, 0.9]
 @pytest.mark.parametrize("rate", RATES)
 def test_units_are_dropped_at_the_rate(rate):
     count = 400_009
-    dropped = int((Noise(rate, 11).keep(count) == 0).sum())
+    dropped = int((Dropout(rate, 11)(torch.ones(count)) == 0).sum())
     # Within five standard deviations, beside the one per cent that rounding may cost.
     deviation = math.sqrt(count * rate * (1 - rate))
     assert abs(dropped - count * rate) < 5 * deviation + 0.01 * rate * count
@@ -34,7 +34,7 @@ def test_units_are_dropped_at_the_rate(rate):
     ],
 )
 def test_the_scale_is_one_over_the_exact_chance(rate, scale):
-    values = set(Noise(rate, 1).keep(10_007).tolist())
+    values = set(Dropout(rate, 1)(torch.ones(10_007)).tolist())
     assert values == {0.0, torch.tensor(scale, dtype=torch.float32).item()}
 
 
@@ -51,17 +51,17 @@ class EveryValue:
 
 @pytest.mark.parametrize(("rate", "unit"), [(0.5, np.uint8), (0.2, np.uint8), (0.1, np.uint16)])
 def test_the_mean_over_all_values_is_exact(rate, unit, monkeypatch):
-    noise = Noise(rate, 1)
-    noise._bits = EveryValue(unit)
+    dropout = Dropout(rate, 1)
+    dropout._bits = EveryValue(unit)
     monkeypatch.setattr(module, "POOL", 1)
     ones = torch.ones(np.iinfo(unit).max + 1, dtype=torch.float64)
-    assert noise.dropout(ones).mean().item() == pytest.approx(1, rel=1e-7)
+    assert dropout(ones).mean().item() == pytest.approx(1, rel=1e-7)
 
 
 @pytest.mark.parametrize("rate", RATES)
 def test_dropout_keeps_the_mean(rate):
     count = 400_009
-    mean = Noise(rate, 13).dropout(torch.ones(count, dtype=torch.float64)).mean().item()
+    mean = Dropout(rate, 13)(torch.ones(count, dtype=torch.float64)).mean().item()
     assert abs(mean - 1) < 5 * math.sqrt(1.02 * rate / (1 - rate) / count)
 
 
@@ -71,12 +71,12 @@ def test_dropout_keeps_the_mean(rate):
     seed=st.integers(0, 2**63),
 )
 def test_any_shape_and_the_same_bits_after_reseeding(shape, rate, seed):
-    noise = Noise(rate, seed, 3)
-    first = noise.keep(*shape)
+    dropout = Dropout(rate, seed, 3)
+    first = dropout(torch.ones(shape))
     assert first.shape == torch.Size(shape)
     assert first.dtype == torch.float32
-    noise.reseed(seed, 3)
-    assert torch.equal(noise.keep(*shape), first)
+    dropout.reseed(seed, 3)
+    assert torch.equal(dropout(torch.ones(shape)), first)
 
 
 @given(counts=st.lists(st.integers(0, 40), max_size=9), rate=st.sampled_from([0.1, 0.5]))
@@ -84,8 +84,8 @@ def test_masks_are_cut_off_one_stream_and_stay_as_they_are(counts, rate):
     # A pool of 32 units; a mask that the rest of it cannot hold takes a new one, a larger its own.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "POOL", 32)
-        noise, stream = Noise(rate, 7), Noise(rate, 7)
-        masks = [noise.units(count) for count in counts]
+        dropout, stream = Dropout(rate, 7), Dropout(rate, 7)
+        masks = [dropout.units(count) for count in counts]
     expected, pool, used = [], np.empty(0), 0
     for count in counts:
         if used + count > len(pool):
@@ -97,15 +97,15 @@ def test_masks_are_cut_off_one_stream_and_stay_as_they_are(counts, rate):
 
 def test_no_unit_is_given_twice():
     # Were the pool or its bits given again, two of these masks would agree at every place.
-    noise = Noise(0.5, 3)
-    masks = [noise.keep(1009) for _ in range(2 * POOL // 1009)]
+    dropout = Dropout(0.5, 3)
+    masks = [dropout(torch.ones(1009)) for _ in range(2 * POOL // 1009)]
     assert len({tuple(mask.tolist()) for mask in masks}) == len(masks)
 
 
 def test_different_seeds_and_different_calls_differ():
-    noise = Noise(0.5, 1, 2)
-    masks = [noise.keep(1009), noise.keep(1009)]
-    masks += [Noise(0.5, *seed).keep(1009) for seed in [(1, 3), (2, 1), (1,)]]
+    dropout = Dropout(0.5, 1, 2)
+    masks = [dropout(torch.ones(1009)), dropout(torch.ones(1009))]
+    masks += [Dropout(0.5, *seed)(torch.ones(1009)) for seed in [(1, 3), (2, 1), (1,)]]
     for i, one in enumerate(masks):
         for other in masks[:i]:
             # Independent halves agree at half of the places.
@@ -113,7 +113,7 @@ def test_different_seeds_and_different_calls_differ():
 
 
 def test_neighbours_are_independent():
-    keep = Noise(0.5, 19).keep(100_003).bool()
+    keep = Dropout(0.5, 19)(torch.ones(100_003)).bool()
     for distance in (1, 2, 4, 8):
         agree = (keep[distance:] == keep[:-distance]).sum().item()
         assert abs(agree - 50_000) < 5 * math.sqrt(100_003 / 4), distance
@@ -122,16 +122,16 @@ def test_neighbours_are_independent():
 def test_dropout_touches_no_global_generator():
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    Noise(0.5, 1).dropout(torch.ones(7, 3))
+    Dropout(0.5, 1)(torch.ones(7, 3))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_values_and_gradients_are_those_of_the_mask(dtype):
     x = torch.full((5, 3), 3.0, dtype=dtype, requires_grad=True)
-    y = Noise(0.5, 23).dropout(x)
+    y = Dropout(0.5, 23)(x)
     y.sum().backward()
-    keep = Noise(0.5, 23).keep(5, 3)
+    keep = Dropout(0.5, 23)(torch.ones(5, 3))
     assert y.dtype == dtype
     assert y.tolist() == (keep * 3.0).tolist()
     assert x.grad.tolist() == keep.tolist()
@@ -139,10 +139,10 @@ def test_values_and_gradients_are_those_of_the_mask(dtype):
 
 def test_rate_0_changes_nothing():
     x = torch.randn(5, 3)
-    assert Noise(0.0, 1).dropout(x) is x
+    assert Dropout(0.0, 1)(x) is x
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.1, math.nan])
 def test_a_rate_that_is_no_chance(rate):
     with pytest.raises(AssertionError):
-        Noise(rate, 1)
+        Dropout(rate, 1)

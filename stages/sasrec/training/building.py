@@ -1,0 +1,62 @@
+"""A trainer with all that it needs, and what a user should know of it before it begins."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+
+from sasrec.batching.batches import SequenceReader
+from sasrec.data.facts import SplitFacts
+from sasrec.data.sequences import Sequences
+from sasrec.data.targets import Targets
+from sasrec.kernels.prepare import layout_for, prepare
+from sasrec.machine.devices import describe_device
+from sasrec.machine.distributed import World
+from sasrec.model.sasrec import SASRec
+from sasrec.objectives.objective import build_objective
+from sasrec.ranking.ranks import note_on_repeats
+from sasrec.training.memory_need import Settings
+from sasrec.training.trainer import Trainer
+
+
+class Inputs(NamedTuple):
+    """What split left: facts, training sequences, validation targets."""
+
+    dataset: SplitFacts
+    sequences: Sequences
+    targets: Targets
+
+
+def build(
+    settings: Settings,
+    inputs: Inputs,
+    device: torch.device,
+    processes: World,
+    report: Callable[[str], None],
+) -> Trainer:
+    """The model and what it learns, with the drop-ins that support them."""
+    config, objective_params, params = settings
+    num_items = inputs.dataset.num_items
+    model = SASRec(config, num_items, seed=params.seed).to(device)
+    objective = build_objective(objective_params, inputs.sequences, num_items, device)
+    loops = params.precision == "float32" and not params.compile
+    prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
+    layout = layout_for(model, compiled=params.compile)
+    reader = SequenceReader(inputs.sequences, config.max_length, device, layout=layout)
+    return Trainer(model, objective, reader, params, processes)
+
+
+def introduce(trainer: Trainer, inputs: Inputs, filter_seen: bool) -> Iterator[str]:
+    """Lines on what is trained, and on what a reader of the metrics should mind."""
+    config = trainer.model.config
+    yield (
+        f"training {config.variant} on {inputs.dataset.name}: {len(trainer.users):,} users, "
+        f"{inputs.dataset.num_items:,} items, length {config.max_length}, dropout "
+        f"{config.dropout}, {trainer.world.size} process(es) on {describe_device(trainer.device)}"
+    )
+    for reason, users in trainer.left_out.items():
+        yield f"Mind: nothing is learnt from {users:,} user(s) {reason}"
+    repeated = inputs.targets.share_in_history(inputs.sequences)
+    note = note_on_repeats(repeated, filter_seen=filter_seen)
+    if note:
+        yield note
