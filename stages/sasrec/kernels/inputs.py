@@ -35,7 +35,7 @@ def inputs(module: Inputs, batch: Batch) -> Tensor:
     embedding = item.embedding.weight
     check_items(batch.items, len(embedding) - 1)
     learned = isinstance(module.position, LearnedPosition)
-    return _Embed.apply(
+    return Embed.apply(
         batch.items,
         batch.layout.positions,
         embedding,
@@ -74,7 +74,7 @@ def add_rows(embedding: Tensor, ids: Tensor, rows: Tensor, factor: float = 1.0) 
     return result
 
 
-class _Embed(torch.autograd.Function):
+class Embed(torch.autograd.Function):
     @staticmethod
     def forward(ctx, items, positions, item_embedding, position_embedding, factor, dropout):  # noqa: ANN001, ANN205
         out = item_embedding.new_empty(len(items), item_embedding.shape[1])

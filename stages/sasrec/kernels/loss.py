@@ -28,7 +28,7 @@ def loss(
     """What `BinaryCrossEntropy.forward` computes; an embedding's row is read where it lies."""
     check_shapes(states, targets, negatives)
     weight = module.positive_weight
-    return _BinaryCrossEntropy.apply(states, embedding, targets, negatives, weight)
+    return SumOfLosses.apply(states, embedding, targets, negatives, weight)
 
 
 def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarray]]:
@@ -39,7 +39,7 @@ def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarra
         yield slots, torch.cat([targets[slots, None], negatives[slots]], 1).numpy()
 
 
-class _BinaryCrossEntropy(torch.autograd.Function):
+class SumOfLosses(torch.autograd.Function):
     """The formula with its gradient; an embedding's row is read where it lies."""
 
     @staticmethod

@@ -15,10 +15,10 @@ SLOT_COST = 30  # nanoseconds, roughly
 
 def norm(module: LayerNorm, x: Tensor) -> Tensor:
     """What `LayerNorm.forward` computes: [T, D] to [T, D]."""
-    return _LayerNorm.apply(x, module.weight, module.bias, module.eps)
+    return Norm.apply(x, module.weight, module.bias, module.eps)
 
 
-class _LayerNorm(torch.autograd.Function):
+class Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias, epsilon):  # noqa: ANN001, ANN205
         x = x.contiguous()

@@ -19,7 +19,7 @@ from sasrec.kernels.compiled_code import KeptCode
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
 ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
 
-WORTH_A_THREAD = 20_000  # nanoseconds of work
+WORTH_A_THREAD = 50_000  # nanoseconds of work: to wake one takes some 20,000
 
 
 def compiled(function: Callable, **options: object) -> Callable:

@@ -1,7 +1,7 @@
 """Products of small matrices: what attention and linear layers are made of.
 
-Four rows at a time. Matrices are copied to rows of whole vectors, where they stay in the processor's
-nearest cache.
+Four rows at a time. Matrices are copied to rows of whole vectors, where they stay in the nearest
+cache.
 """
 
 import numpy as np

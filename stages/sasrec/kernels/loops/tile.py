@@ -28,7 +28,7 @@ def tile(typing, left, at, row_step, term_step, right, right_at, right_step, ter
     signature = types.void(left, place, place, place, right, place, place, place, types.boolean,
                            out, place, place)  # fmt: skip
 
-    def generate(context, builder, signature, arguments):  # noqa: ANN001, ANN202
+    def generate(context, builder, signature, arguments):
         left, at, row_step, term_step, right, right_at, right_step, terms, adds = arguments[:9]
         out, out_at, out_step = arguments[9:]
         data = [
@@ -43,13 +43,13 @@ def tile(typing, left, at, row_step, term_step, right, right_at, right_step, ter
         align = 4 if number == ir.FloatType() else 8
         flags = ("contract",)
 
-        def entry(array, *offsets):  # noqa: ANN001, ANN002, ANN202
+        def entry(array, *offsets):  # noqa: ANN002
             total = offsets[0]
             for offset in offsets[1:]:
                 total = builder.add(total, offset)
             return builder.gep(data[array], [total])
 
-        def vector_at(pointer):  # noqa: ANN001, ANN202
+        def vector_at(pointer):
             return builder.bitcast(pointer, vector.as_pointer())
 
         rows = [ir.Constant(ir.IntType(64), row) for row in range(ROWS)]
