@@ -3,22 +3,22 @@
 import numpy as np
 
 from sasrec.kernels import warmup as kernel_warmup
-from sasrec.kernels.parts import run_parts, specialised
+from sasrec.kernels.loops.row import add
+from sasrec.kernels.parts import run_parts
 
 
-def add_ones(size: int) -> np.ndarray:
-    """[1, size], of ones added twice by a kernel."""
-    sums = np.zeros((1, size))
-    add = specialised("row", SIZE=size).add
-    run_parts(add, np.zeros(2, int), np.ones((2, size)), 1.0, sums, 1, edges=np.array([0, 2]))
+def add_ones() -> np.ndarray:
+    """[1, 2], of ones added twice by a kernel."""
+    sums = np.zeros((1, 2))
+    run_parts(add, np.zeros(2, int), np.ones((2, 2)), 1.0, sums, 1, edges=np.array([0, 2]))
     return sums
 
 
-def compile_for(size: int, num_heads: int) -> None:
+def compile_all() -> None:
     print("on stdout, which is not for printing")
-    add_ones(size)
+    add_ones()
 
 
 if __name__ == "__main__":
-    kernel_warmup.compile_for = compile_for
+    kernel_warmup.compile_all = compile_all
     kernel_warmup.main()

@@ -10,9 +10,22 @@ from toy_attention import plain
 from toys import toy_layout
 
 from sasrec.batching.layout import Layout
-from sasrec.kernels.parts import run_parts, specialised
+from sasrec.kernels.loops.attention import attend, attend_backward, exp_single
+from sasrec.kernels.parts import compiled, run_parts
+from sasrec.kernels.spans import spans_of
 
 SIZE = 6
+
+
+@compiled
+def forward(*arguments):
+    """`attend` as a kernel."""
+    attend(*arguments[:-3], *arguments[-2:])
+
+
+@compiled
+def backward(*arguments):
+    attend_backward(*arguments[:-3], *arguments[-2:])
 
 
 class Loops:
@@ -20,34 +33,31 @@ class Loops:
 
     def __init__(self, num_heads: int, dtype: torch.dtype = torch.float64) -> None:
         self.num_heads, self.dtype = num_heads, dtype
-        self.kernels = specialised(
-            "attention", HEAD_SIZE=SIZE // num_heads, SINGLE=dtype == torch.float32
-        )
 
     def forward(self, layout: Layout, parts, units=None, threshold=0, scale=1.0):
         """The output, 0 at padding, and the kept weights."""
-        spans, out = layout.spans, torch.zeros_like(parts[0])
+        spans, out = spans_of(layout), torch.zeros_like(parts[0])
         self.weights = torch.zeros(self.num_heads * spans.pairs, dtype=self.dtype)
-        self.scale = self.weights.numpy().dtype.type(scale)
+        self.scale = scale
         units = np.empty(0, np.uint8) if units is None else units
         scaled = parts[0] * (self.num_heads / SIZE) ** 0.5
         self.parts = [part.detach().contiguous().numpy() for part in (scaled, *parts[1:])]
-        self.where = (spans.starts, spans.lengths, spans.triangles, self.num_heads)
         run_parts(
-            self.kernels.forward,
-            *(*self.parts, *self.where, units, threshold, self.scale),
-            *(out.numpy(), self.weights.numpy()),
+            forward,
+            *(*self.parts, self.num_heads, spans, units, threshold, scale),
+            *(out.detach().numpy(), self.weights.numpy()),
             edges=spans.edges,
         )
         return out
 
     def backward(self, layout: Layout, gradient):
         found = [torch.zeros_like(gradient) for _ in range(3)]
+        spans = spans_of(layout)
         run_parts(
-            self.kernels.backward,
-            *(*self.parts, gradient.numpy(), *self.where, self.weights.numpy(), self.scale),
-            *(part.numpy() for part in found),
-            edges=layout.spans.edges,
+            backward,
+            *(*self.parts, self.num_heads, spans, self.weights.numpy(), self.scale),
+            *(gradient.numpy(), *(part.numpy() for part in found)),
+            edges=spans.edges,
         )
         found[0] *= (self.num_heads / SIZE) ** 0.5
         return found
@@ -99,10 +109,10 @@ def test_single_precision():
 
 def test_the_polynomial_is_the_exponential():
     # A query of two keys with scores 0 and x has the weights 1 / (1 + e^x) and the rest.
-    kernels = specialised("attention", HEAD_SIZE=SIZE, SINGLE=True)
+    exponential = compiled(exp_single)
     x = np.concatenate([-np.logspace(-6, 2, 1000), [0.0]]).astype(np.float32)
     e = np.exp(x.astype(np.float64))
-    got = np.array([kernels._exponential(value) for value in x])
+    got = np.array([exponential(value) for value in x])
     np.testing.assert_allclose(got[x > -87], e[x > -87], rtol=3e-7)
     assert (got[x <= -87] < 2e-38).all()
 

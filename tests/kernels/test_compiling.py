@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numba
 import pytest
-import torch
 from places import TESTS
 from toy_stages import STAGES
 from toys import toy_config
@@ -36,29 +35,29 @@ def compilings(cache, monkeypatch):
     """How often something was compiled, without doing so."""
     times = []
 
-    def compile_for(size, num_heads):
-        times.append((size, num_heads))
+    def compile_all():
+        times.append(1)
         return b"code"
 
-    monkeypatch.setattr(compiling, "_compile", compile_for)
+    monkeypatch.setattr(compiling, "_compile", compile_all)
     return times
 
 
-def kept_code(size=2):
+def kept_code():
     """The code, and what was said."""
     said = []
-    return compiling._kept_code(size, 1, said.append), said
+    return compiling._kept_code(said.append), said
 
 
-def test_what_was_compiled_is_kept_for_its_size(compilings):
-    assert [kept_code(size)[0] for size in (2, 3, 2, 3)] == [b"code"] * 4
-    assert compilings == [(2, 1), (3, 1)]
+def test_what_was_compiled_is_kept(compilings):
+    assert [kept_code()[0] for _ in range(3)] == [b"code"] * 3
+    assert len(compilings) == 1
     assert kept_code() == (b"code", [])
 
 
 def test_a_damaged_file_is_replaced(compilings, cache):
     kept_code()
-    path = PrivateFile("loops", compiling.key(2, 1))._path()
+    path = PrivateFile("loops", compiling.key())._path()
     path.write_bytes(path.read_bytes()[:-1])
     assert kept_code()[0] == b"code"
     assert len(compilings) == 2
@@ -103,10 +102,8 @@ def test_a_disk_that_fills_while_it_is_written(compilings, monkeypatch):
     assert "No space left on device" in said[1]
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_key_tells_apart_what_compiles_differently(threads, monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    keys = {compiling.key(50, 1), compiling.key(50, 2), compiling.key(60, 1)}
+def test_the_key_tells_apart_what_compiles_differently(monkeypatch):
+    keys = {compiling.key()}
     for module, name, value in (
         (numba, "__version__", "1.2.3"),
         (compiled_code.llvmlite, "__version__", "1.2.3"),
@@ -114,24 +111,17 @@ def test_the_key_tells_apart_what_compiles_differently(threads, monkeypatch):
         (sys, "version", "3.12"),
         (numba.config, "OPT", 2),
         (numba.config, "ENABLE_AVX", False),
-        (torch, "get_num_threads", lambda: 3 - threads),
         (numba.core.codegen.CPUCodegen, "magic_tuple", lambda self: ("x", "another", "+avx")),
         (Path, "read_bytes", lambda self: b"changed"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, value)
-            keys.add(compiling.key(50, 1))
-    assert len(keys) == 12
+            keys.add(compiling.key())
+    assert len(keys) == 9
     for name, value in (("NUMBA_NUM_THREADS", 7), ("CACHE_DIR", "/x"), ("DEBUG_CACHE", 1)):
         monkeypatch.setattr(numba.config, name, value)
-    assert compiling.key(50, 1) in keys
-    assert len({*keys, compiling.key(50, 1)}) == 12
-
-
-def test_the_key_holds_every_source_that_calls_kernels():
-    sources = {path.name for name in compiling.SOURCES for path in compiling.PACKAGE.glob(name)}
-    for path in compiling.PACKAGE.glob("*.py"):
-        assert ("specialised(" not in path.read_text()) or path.name in sources
+    assert compiling.key() in keys
+    assert len({*keys, compiling.key()}) == 9
 
 
 LOAD = """
@@ -141,9 +131,9 @@ from functools import partial
 from sasrec.kernels import compiled_code
 from sasrec.kernels import compiling
 compiling.WARMUP = sys.argv[1]
-compiled_code.take_over(compiling._kept_code(2, 1, partial(print, flush=True)))
+compiled_code.take_over(compiling._kept_code(partial(print, flush=True)))
 from toy_warmup import add_ones
-print(add_ones(2).tolist(), compiled_code.compiled_here())
+print(add_ones().tolist(), compiled_code.compiled_here())
 """
 
 
@@ -172,7 +162,7 @@ def test_of_two_processes_at_once_one_compiles_and_both_load(cache, tmp_path):
 def test_a_process_that_fails_is_named_shortly(cache, monkeypatch):
     monkeypatch.setattr(compiling, "WARMUP", "no_such_module")
     with pytest.raises(CompilingError, match=r"^.*No module named no_such_module$"):
-        compiling._compile(2, 1)
+        compiling._compile()
     monkeypatch.setattr(compiling, "check_blocks", lambda model: None)
     said = []
     prepare(SASRec(toy_config(), 9, seed=1), said.append)
@@ -184,7 +174,7 @@ def test_a_process_that_fails_is_named_shortly(cache, monkeypatch):
 def test_a_process_that_cannot_be_started(cache, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(CompilingError, match=r"^No such file or directory$"):
-        compiling._compile(2, 1)
+        compiling._compile()
 
 
 def children_of(process):

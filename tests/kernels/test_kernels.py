@@ -1,4 +1,4 @@
-"""How kernels are cut into parts, run by threads, made for a size and kept compiled."""
+"""How kernels are cut into parts and run by threads."""
 
 import os
 import subprocess
@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import STAGES, TESTS
 
-from sasrec.kernels import parts as kernels
-from sasrec.kernels.compiled_code import KeptCode
-from sasrec.kernels.parts import WORTH_A_THREAD, even_parts, parts_of, run_parts, specialised
+from sasrec.kernels.loops.row import add
+from sasrec.kernels.parts import WORTH_A_THREAD, even_parts, parts_of, run_parts
 
 LITTLE = WORTH_A_THREAD / 1000
 
@@ -45,7 +44,6 @@ def test_even_parts(count, cost):
 
 @pytest.mark.parametrize("edges", [[0, 6], [0, 2, 6], [0, 2, 2, 6]])
 def test_rows_are_added_whatever_the_parts(edges, two_threads):
-    add = specialised("row", SIZE=3).add
     ids, rows = np.array([1, 4, 1, 0, 4, 1]), np.arange(18.0).reshape(6, 3)
     sums = np.ones((5, 3))
     run_parts(add, ids, rows, 2.0, sums, len(edges) - 1, edges=np.array(edges))
@@ -57,37 +55,20 @@ def test_rows_are_added_whatever_the_parts(edges, two_threads):
 @pytest.mark.parametrize("edges", [[0, 2], [0, 1, 2]])
 @pytest.mark.parametrize("bad", [-1, 5])
 def test_an_id_outside_is_an_error_in_any_thread(edges, bad, two_threads):
-    add = specialised("row", SIZE=3).add
     arguments = (np.array([1, bad]), np.ones((2, 3)), 1.0, np.zeros((5, 3)), len(edges) - 1)
     with pytest.raises(IndexError, match="out of range"):
         run_parts(add, *arguments, edges=np.array(edges))
 
 
-def test_kernels_of_two_sizes_are_two():
-    one, other = (specialised("row", SIZE=size).add for size in (3, 2))
-    for add, size in ((one, 3), (other, 2), (one, 3)):
-        sums = np.zeros((1, 3))
-        run_parts(add, np.array([0]), np.ones((1, 3)), 1.0, sums, 1, edges=np.array([0, 1]))
-        assert sums.sum() == size
-    assert specialised("row", SIZE=3).add is one
+def test_one_compiled_kernel_serves_any_size():
+    for size in (3, 2, 17):
+        sums = np.zeros((1, size))
+        run_parts(add, np.array([0]), np.ones((1, size)), 1.0, sums, 1, edges=np.array([0, 1]))
+        assert sums.tolist() == [[1.0] * size]
+    assert len(add.overloads) == 1
 
 
-def test_a_module_that_fails_is_not_kept_half_made(monkeypatch):
-    made = []
-
-    def fail_once(name):
-        made.append(name)
-        if len(made) == 1:
-            raise MemoryError
-        return KeptCode(name)
-
-    monkeypatch.setattr(kernels, "KeptCode", fail_once)
-    with pytest.raises(MemoryError):
-        specialised("adam", SIZE=7919)
-    assert specialised("adam", SIZE=7919).step
-
-
-def test_threads_that_come_at_once_make_every_module_once(tmp_path):
+def test_threads_that_come_at_once_compile_once(tmp_path):
     finished = subprocess.run(
         [sys.executable, TESTS / "helpers/cold_threads.py"],
         env=os.environ

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import torch
-
 from sasrec.base.private_file import CacheError, PrivateFile
 from sasrec.kernels.compiled_code import compiler, take_over
 
@@ -30,33 +28,33 @@ class CompilingError(Exception):
     """The other process did not end well, as the message says."""
 
 
-def load_loops(size: int, num_heads: int, report: Callable[[str], None]) -> None:
-    """Have the loops for a hidden size and a number of heads ready.
+def load_loops(report: Callable[[str], None]) -> None:
+    """Have all loops ready.
 
     Args:
         report: told if it will take a while, and what stands in the way of keeping them.
     """
     try:
-        take_over(_kept_code(size, num_heads, report))
+        take_over(_kept_code(report))
     except CompilingError as error:
         report(f"compiling loops failed ({error}): each is compiled when it is first needed")
 
 
-def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> bytes:
-    """The kernels for this size: kept, or compiled now and kept if that can be."""
-    file = PrivateFile("loops", key(size, num_heads))
+def _kept_code(report: Callable[[str], None]) -> bytes:
+    """The loops: kept, or compiled now and kept if that can be."""
+    file = PrivateFile("loops", key())
     with ExitStack() as until_written:
         try:
             if code := file.read():
                 return code
-            report("compiling loops for this model: about 40 s, once on this machine")
+            report("compiling loops: about 15 s, once on this machine")
             until_written.enter_context(file.lock())
             if code := file.read():  # another process was compiling
                 return code
         except CacheError as error:
             report(_not_kept(error))
-            return _compile(size, num_heads)
-        code = _compile(size, num_heads)
+            return _compile()
+        code = _compile()
         try:
             file.write(code)
         except CacheError as error:
@@ -66,33 +64,31 @@ def _kept_code(size: int, num_heads: int, report: Callable[[str], None]) -> byte
 
 def _not_kept(reason: CacheError) -> str:
     return (
-        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 40 s: "
+        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 15 s: "
         "let XDG_CACHE_HOME name a folder that only you can write to"
     )
 
 
-def key(*settings: object) -> str:
-    """All that compiled kernels depend on, with the settings that they are compiled for."""
+def key() -> str:
+    """All that compiled loops depend on."""
     sources = hashlib.sha256()
     for path in sorted(path for name in SOURCES for path in PACKAGE.glob(name)):
         sources.update(path.read_bytes())
-    threads = "many" if torch.get_num_threads() > 1 else "one"
-    return "\n".join([sources.hexdigest(), *map(str, settings), threads, compiler()])
+    return "\n".join([sources.hexdigest(), compiler()])
 
 
-def _compile(size: int, num_heads: int) -> bytes:
+def _compile() -> bytes:
     """What the other process compiled. It ends when this one does, killed or not.
 
     Raises:
         CompilingError: it could not be started, or failed.
     """
     paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    threads = str(min(2, torch.get_num_threads()))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": threads}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     ours, alive = os.pipe()  # what it waits on to see that we have gone
     try:
         with subprocess.Popen(
-            [sys.executable, "-P", "-m", WARMUP, str(size), str(num_heads)],
+            [sys.executable, "-P", "-m", WARMUP],
             env=environment,
             stdin=ours,
             stdout=subprocess.PIPE,

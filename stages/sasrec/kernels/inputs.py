@@ -8,12 +8,14 @@ array for every call: with many items those cost more than all else.
 (`torch.autograd.grad` thus needs an embedding without a gradient.)
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sasrec.batching.batches import Batch
-from sasrec.kernels.parts import even_parts, run_parts, specialised
-from sasrec.model.dropout import NO_UNITS
+from sasrec.kernels.loops import position, row
+from sasrec.kernels.parts import even_parts, run_parts
+from sasrec.model.dropout import NO_UNITS, Dropout
 from sasrec.model.inputs import Inputs, ItemInput, check_items
 from sasrec.model.positions import LearnedPosition, PositionInInputs
 
@@ -33,7 +35,7 @@ def inputs(module: Inputs, batch: Batch) -> Tensor:
     embedding = item.embedding.weight
     check_items(batch.items, len(embedding) - 1)
     learned = isinstance(module.position, LearnedPosition)
-    return _Embed.apply(
+    return Embed.apply(
         batch.items,
         batch.layout.positions,
         embedding,
@@ -63,49 +65,50 @@ def add_rows(embedding: Tensor, ids: Tensor, rows: Tensor, factor: float = 1.0) 
     Returns: what a backward function returns: None if it was added to `embedding.grad` in place.
     """
     total, result = gradient_of(embedding)
-    array = rows.numpy()
     edges = even_parts(len(ids), ROW_COST)
     run_parts(
-        specialised("row", SIZE=rows.shape[1]).add,
-        *(ids.numpy(), array, array.dtype.type(factor), total.numpy(), len(edges) - 1),
+        row.add,
+        *(ids.numpy(), rows.numpy(), float(factor), total.numpy(), len(edges) - 1),
         edges=edges,
     )
     return result
 
 
-class _Embed(torch.autograd.Function):
+class Embed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, items, positions, item_embedding, position_embedding, scale, noise):  # noqa: ANN001, ANN205
-        size = item_embedding.shape[1]
-        out = item_embedding.new_empty(len(items), size)
-        kind = out.numpy().dtype.type
+    def forward(ctx, items, positions, item_embedding, position_embedding, factor, dropout):  # noqa: ANN001, ANN205
+        out = item_embedding.new_empty(len(items), item_embedding.shape[1])
         given = item_embedding[:0] if position_embedding is None else position_embedding
-        units = noise.units(out.numel()) if noise else NO_UNITS
         run_parts(
-            specialised("row", SIZE=size).embed,
+            row.embed,
             *(items.numpy(), positions.numpy()),
-            *(item_embedding.detach().numpy(), given.detach().numpy(), kind(scale)),
-            *(units, noise.threshold if noise else 0, kind(noise.scale if noise else 1)),
-            out.numpy(),
+            *(item_embedding.detach().numpy(), given.detach().numpy(), factor, out.numpy()),
             edges=even_parts(len(out), ROW_COST),
         )
-        ctx.saved = (items, positions, item_embedding, position_embedding, scale, noise, units)
+        units = dropout.units(out.numel()) if dropout else NO_UNITS
+        if dropout:
+            _drop(out, units, dropout, out)
+        ctx.saved = (items, positions, item_embedding, position_embedding, factor, dropout, units)
         return out
 
     @staticmethod
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
-        items, positions, item_embedding, position_embedding, scale, noise, units = ctx.saved
+        items, positions, item_embedding, position_embedding, factor, dropout, units = ctx.saved
         gradient = gradient.contiguous()
-        if noise:
-            dropped, array = torch.empty_like(gradient), gradient.numpy()
-            run_parts(
-                specialised("position", SIZE=gradient.shape[1]).drop,
-                *(array, units, noise.threshold, array.dtype.type(noise.scale), dropped.numpy()),
-                edges=even_parts(len(array), ROW_COST),
-            )
+        if dropout:
+            dropped = torch.empty_like(gradient)
+            _drop(gradient, units, dropout, dropped)
             gradient = dropped
-        of_positions = None
+        grad_positions = None
         if position_embedding is not None:
-            of_positions = add_rows(position_embedding, positions, gradient)
-        of_items = add_rows(item_embedding, items, gradient, scale)
-        return None, None, of_items, of_positions, None, None
+            grad_positions = add_rows(position_embedding, positions, gradient)
+        grad_items = add_rows(item_embedding, items, gradient, factor)
+        return None, None, grad_items, grad_positions, None, None
+
+
+def _drop(x: Tensor, units: np.ndarray, dropout: Dropout, out: Tensor) -> None:
+    run_parts(
+        position.drop_part,
+        *(x.numpy(), units, dropout.threshold, dropout.scale, out.numpy()),
+        edges=even_parts(len(x), ROW_COST),
+    )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sasrec.kernels.inputs import gradient_of
-from sasrec.kernels.parts import even_parts, run_parts, specialised
+from sasrec.kernels.loops import row
+from sasrec.kernels.parts import even_parts, run_parts
 from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy, check_shapes
 
 SCORE_COST = 80  # nanoseconds a slot, roughly
@@ -26,7 +27,8 @@ def loss(
 ) -> Tensor:
     """What `BinaryCrossEntropy.forward` computes; an embedding's row is read where it lies."""
     check_shapes(states, targets, negatives)
-    return _BinaryCrossEntropy.apply(states, embedding, targets, negatives)
+    weight = module.positive_weight
+    return SumOfLosses.apply(states, embedding, targets, negatives, weight)
 
 
 def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarray]]:
@@ -37,21 +39,25 @@ def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarra
         yield slots, torch.cat([targets[slots, None], negatives[slots]], 1).numpy()
 
 
-class _BinaryCrossEntropy(torch.autograd.Function):
+class SumOfLosses(torch.autograd.Function):
     """The formula with its gradient; an embedding's row is read where it lies."""
 
     @staticmethod
-    def forward(ctx, states, embedding, targets, negatives):  # noqa: ANN001, ANN205
+    def forward(ctx, states, embedding, targets, negatives, positive_weight):  # noqa: ANN001, ANN205
         states = states.contiguous()
-        kernels = specialised("row", SIZE=states.shape[1])
         losses = states.new_empty(len(states))
         slopes = states.new_empty(len(states), 1 + negatives.shape[1])
         real = (targets > 0).numpy()
         for slots, candidates in _goes(targets, negatives):
             run_parts(
-                kernels.score,
+                row.score,
                 *(states[slots].numpy(), embedding.detach().numpy(), candidates),
-                *(real[slots], losses[slots].numpy(), slopes[slots].numpy()),
+                *(
+                    real[slots],
+                    float(positive_weight),
+                    losses[slots].numpy(),
+                    slopes[slots].numpy(),
+                ),
                 edges=even_parts(len(candidates), SCORE_COST),
             )
         ctx.saved = states, embedding, targets, negatives, slopes
@@ -60,20 +66,19 @@ class _BinaryCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
         states, embedding, targets, negatives, slopes = ctx.saved
-        kernels = specialised("row", SIZE=states.shape[1])
-        of_states, (total, of_embedding) = torch.empty_like(states), gradient_of(embedding)
-        factor = slopes.numpy().dtype.type(gradient.item())
+        grad_states, (total, grad_embedding) = torch.empty_like(states), gradient_of(embedding)
+        factor = gradient.item()
         for slots, candidates in _goes(targets, negatives):
             known = (candidates, slopes[slots].numpy(), factor)
             edges = even_parts(len(candidates), SCORE_COST)
             run_parts(
-                kernels.score_backward,
-                *(embedding.detach().numpy(), *known, of_states[slots].numpy()),
+                row.score_backward,
+                *(embedding.detach().numpy(), *known, grad_states[slots].numpy()),
                 edges=edges,
             )
             run_parts(
-                kernels.add_scored,
+                row.add_scored,
                 *(states[slots].detach().numpy(), *known, total.numpy(), len(edges) - 1),
                 edges=edges,
             )
-        return of_states, of_embedding, None, None
+        return grad_states, grad_embedding, None, None, None

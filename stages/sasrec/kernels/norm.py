@@ -6,7 +6,8 @@ Shapes: T slots, D hidden size.
 import torch
 from torch import Tensor
 
-from sasrec.kernels.parts import even_parts, run_parts, specialised
+from sasrec.kernels.loops import position
+from sasrec.kernels.parts import even_parts, run_parts
 from sasrec.model.norm import LayerNorm
 
 SLOT_COST = 30  # nanoseconds, roughly
@@ -14,18 +15,18 @@ SLOT_COST = 30  # nanoseconds, roughly
 
 def norm(module: LayerNorm, x: Tensor) -> Tensor:
     """What `LayerNorm.forward` computes: [T, D] to [T, D]."""
-    return _LayerNorm.apply(x, module.weight, module.bias, module.eps)
+    return Norm.apply(x, module.weight, module.bias, module.eps)
 
 
-class _LayerNorm(torch.autograd.Function):
+class Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias, epsilon):  # noqa: ANN001, ANN205
         x = x.contiguous()
-        y, moments, array = torch.empty_like(x), x.new_empty(2, len(x)), x.numpy()
+        y, moments = torch.empty_like(x), x.new_empty(2, len(x))
         run_parts(
-            specialised("position", SIZE=x.shape[1]).norm,
-            *(array, weight.detach().numpy(), bias.detach().numpy()),
-            *(array.dtype.type(epsilon), y.numpy(), moments.numpy()),
+            position.norm_part,
+            *(x.numpy(), weight.detach().numpy(), bias.detach().numpy()),
+            *(epsilon, y.numpy(), moments.numpy()),
             edges=even_parts(len(x), SLOT_COST),
         )
         ctx.save_for_backward(x, weight, moments)
@@ -35,11 +36,11 @@ class _LayerNorm(torch.autograd.Function):
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
         x, weight, moments = ctx.saved_tensors
         edges = even_parts(len(x), SLOT_COST)
-        of_x, sums = torch.empty_like(x), x.new_zeros(len(edges) - 1, 2, x.shape[1])
+        grad_x, sums = torch.empty_like(x), x.new_zeros(len(edges) - 1, 2, x.shape[1])
         run_parts(
-            specialised("position", SIZE=x.shape[1]).norm_backward_part,
+            position.norm_backward_part,
             *(gradient.contiguous().numpy(), x.numpy(), weight.detach().numpy(), moments.numpy()),
-            *(of_x.numpy(), sums.numpy()),
+            *(grad_x.numpy(), sums.numpy()),
             edges=edges,
         )
-        return of_x, *sums.sum(0), None
+        return grad_x, *sums.sum(0), None

@@ -1,20 +1,14 @@
 """Loops over arrays, compiled by numba: what takes many calls of torch takes one of these.
 
-A kernel is a function of numpy arrays that ends in `part, start, stop`: the number of a part of
-its work, and the pieces that it is. `run_parts` runs parts side by side, a thread each.
-
-Loops of a length that the compiler knows take half the time. So some kernels' modules are not
-imported but made by `specialised`, once for each hidden size, with that as a constant.
+A kernel is a compiled function that ends in `part, start, stop`: the number of a part of its work,
+and the pieces that it is. `run_parts` runs parts side by side, a thread each. Sizes are ordinary
+numbers, so the code that one machine compiles once serves every model.
 """
 
-import importlib.util
-import sys
-import threading
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -23,67 +17,37 @@ import torch
 from sasrec.kernels.compiled_code import KeptCode
 
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
-_OPTIONS = {
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
-}
-# OpenMP's threads are there at once; torch has loaded it where it works.
-numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
 
-inlined = numba.njit(forceinline=True, **_OPTIONS)
-inlined_fast = numba.njit(forceinline=True, nogil=True, fastmath=True)  # NaN may get lost
-
-_making = threading.RLock()  # modules of kernels, which make others
-
-WORTH_A_THREAD = 20_000  # nanoseconds of work
+WORTH_A_THREAD = 50_000  # nanoseconds of work: to wake one takes some 20,000
 
 
-class Kernel(NamedTuple):
-    """A kernel as it is, and run by threads: (edges, *arguments) without `part, start, stop`."""
-
-    alone: Callable[..., None]
-    in_parts: Callable[..., None]
-
-
-def joined(function: Callable, **options: bool) -> Callable:
-    """Compile what kernels call, when it is first called; or load it where it is kept."""
-    dispatcher = numba.njit(**_OPTIONS, **options)(function)
+def compiled(function: Callable, **options: object) -> Callable:
+    """Compile `function` when it is first called; or load it where it is kept."""
+    settings = {"nogil": True, "error_model": "numpy", "fastmath": ANY_ORDER} | options
+    dispatcher = numba.njit(**settings)(function)
     dispatcher._cache = KeptCode(function)  # what cache=True sets to a cache of numba's own
     return dispatcher
 
 
-def kernel(function: Callable[..., None]) -> Kernel:
-    """Compile a kernel when it is first called; or load it where it is kept."""
-    alone = joined(function)
-    # A function of its own, with a name instead of a closure, which could not be kept compiled.
-    code = _in_parts.__code__.replace(co_filename=function.__code__.co_filename)
-    names = {
-        "run": alone,
-        "prange": numba.prange,
-        "int64": np.int64,
-        "__name__": function.__module__,
-    }
-    in_parts = FunctionType(code, names)
-    in_parts.__qualname__ = f"{function.__qualname__}_in_parts"
-    return Kernel(alone, joined(in_parts, parallel=True))
-
-
-def _in_parts(edges, *arguments):  # noqa: ANN001, ANN002, ANN202
-    for part in prange(len(edges) - 1):  # noqa: F821
-        run(*(arguments + (int64(part), edges[part], edges[part + 1])))  # noqa: F821, RUF005
-
-
-def run_parts(kernel: Kernel, *arguments: object, edges: np.ndarray) -> None:
+def run_parts(kernel: Callable[..., None], *arguments: object, edges: np.ndarray) -> None:
     """Run each part of a kernel, from edges[part] to edges[part + 1]."""
-    if len(edges) == 2:
-        kernel.alone(*arguments, 0, edges[0], edges[1])
-    else:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-        try:
-            kernel.in_parts(edges, *arguments)
-        except SystemError as error:  # numba's way to say that a part raised
-            raise (error.__cause__ or error) from None
+    others = [
+        _workers().submit(kernel, *arguments, part, edges[part], edges[part + 1])
+        for part in range(1, len(edges) - 1)
+    ]
+    try:
+        kernel(*arguments, 0, edges[0], edges[1])
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    """Threads that wait for parts; while kernels compute they do not hold Python's lock."""
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def parts_of(costs: np.ndarray) -> np.ndarray:
@@ -107,25 +71,3 @@ def even_parts(count: int, cost: float) -> np.ndarray:
 
 def _parts(cost: float) -> int:
     return max(1, min(torch.get_num_threads(), int(cost / WORTH_A_THREAD)))
-
-
-@cache  # a look-up afterwards, since steps ask often; but threads may come here at once
-def specialised(name: str, **constants: int) -> ModuleType:
-    """The kernels of `<name>.py` with these constants, which its code finds in `globals()`."""
-    full_name = "_".join(("sasrec", name, *(str(int(value)) for value in constants.values())))
-    with _making:
-        if full_name not in sys.modules:
-            _make(full_name, Path(__file__).parent / "loops" / f"{name}.py", constants)
-        return sys.modules[full_name]
-
-
-def _make(full_name: str, source: Path, constants: dict[str, int]) -> None:
-    spec = importlib.util.spec_from_file_location(full_name, source)
-    module = importlib.util.module_from_spec(spec)
-    vars(module).update(constants)
-    sys.modules[full_name] = module  # where numba looks for it
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[full_name]
-        raise

@@ -45,7 +45,7 @@ def prepare(
     roots = [model] if loss is None else [model, loss]
     hows = attach(drop_ins, *roots)
     if LOOPS in hows.values():
-        load_loops(model.config.hidden_size, model.config.num_heads, report)
+        load_loops(report)
     check_drop_ins(drop_ins, model.config, loss, device)
     report(_line(hows, loss))
 

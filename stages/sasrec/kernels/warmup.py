@@ -1,105 +1,75 @@
-"""Run by compiling.py: compile all that training and ranking a model use, and write it to stdout.
+"""Run by compiling.py: compile all loops that training and ranking use, and write them to stdout.
 
-    python -m sasrec.kernels.warmup HIDDEN_SIZE NUM_HEADS
+    python -m sasrec.kernels.warmup
 
-It trains and ranks a small model of that size, in steps small and large enough for one thread and
-for several. Nothing touches a disk. It ends when stdin does: its parent holds the other end, and
-may be killed.
+Each loop is called once, on small random tensors: a loop's code depends on the types of what it is
+given alone, so it serves any size, with and without dropout, in one thread or several. Nothing
+touches a disk. It ends when stdin does: its parent holds the other end, and may be killed.
 """
 
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 import os
-import sys
 import threading
 
 import numpy as np
 import torch
 
-from sasrec.batching.batches import SequenceReader
-from sasrec.data.sequences import Sequences
-from sasrec.data.targets import Targets
-from sasrec.kernels.block_check import check_blocks
+from sasrec.batching.layout import lay_out_packed
 from sasrec.kernels.compiled_code import hand_over
-from sasrec.model.sasrec import ModelConfig, SASRec
-from sasrec.ranking.ranks import rank_targets
-from sasrec.training import trainer as training
-from sasrec.training.trainer import Trainer, TrainParams
+from sasrec.kernels.fused_block import BlockWeights, fused_block
+from sasrec.kernels.inputs import Embed
+from sasrec.kernels.loops import adam
+from sasrec.kernels.loops.block import Setting
+from sasrec.kernels.loss import SumOfLosses
+from sasrec.kernels.norm import Norm
+from sasrec.model.dropout import Dropout
 
-CPU = torch.device("cpu")
-NUM_ITEMS, LENGTH = 200, 20
+LENGTHS = np.array([3, 17, 1])
+SIZE, ITEMS = 4, 9
 
 
 def main() -> None:
     threading.Thread(target=_end_with_stdin, daemon=True).start()
-    size, num_heads = map(int, sys.argv[1:])
     result = os.dup(1)
     os.dup2(2, 1)  # what anybody prints is not the result
-    compile_for(size, num_heads)
+    compile_all()
     with open(result, "wb") as stream:
         stream.write(hand_over())
 
 
-def compile_for(size: int, num_heads: int) -> None:
+def compile_all() -> None:
     """Compile by use, in the one order that all processes are to load."""
-    for users in (3, 200):
-        items = np.random.default_rng(1).integers(1, NUM_ITEMS + 1, users * LENGTH)
-        owners = np.repeat(np.arange(1, users + 1), LENGTH)
-        sequences = Sequences.from_interactions(owners, items.astype(np.int32), users)
-        for dropout in (0.0, 0.5):
-            training.DEFERRED_FROM = 0 if dropout else 1e9
-            model = SASRec(_config(size, num_heads, dropout), NUM_ITEMS, seed=1)
-            check_blocks(model)
-            Trainer(model, sequences, _params(users), CPU).run_epoch(1)
-            _rank(model, sequences, users)
+    layout, dropout = lay_out_packed(LENGTHS), Dropout(0.5, 1)
+    items = torch.arange(LENGTHS.sum()) % ITEMS + 1
+    table, positions, vector = (
+        torch.full(shape, 0.1, requires_grad=True)
+        for shape in ((ITEMS + 1, SIZE), (17, SIZE), (SIZE,))
+    )
+    matrix = torch.eye(SIZE, requires_grad=True)
+    x = Embed.apply(items, layout.positions, table, positions, 2.0, dropout)
+    weights = BlockWeights(*(vector, vector), *(matrix, vector) * 4, *(vector, vector),
+                           *(matrix, vector) * 2)  # fmt: skip
+    setting = Setting(True, False, True, False, True, True, num_heads=2, epsilon=1e-8)
+    x = fused_block(x, layout, weights, setting, dropout)
+    x = Norm.apply(x, vector, vector, 1e-8)
+    SumOfLosses.apply(x, table, items, items[:, None], 1.0).backward()
+    _compile_adam()
+
+
+def _compile_adam() -> None:
+    """As training/deferred_adam.py calls it."""
+    ids, steps = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    rows = [np.zeros((1, SIZE), np.float32) for _ in range(4)]
+    adam.distinct(ids, steps, 1, ids)
+    adam.move(ids, steps, 1, np.ones((2, 2)), np.ones((4, 2)), np.ones(4), 0.1, 1e-8, *rows[:3],
+              0, 0, 1)  # fmt: skip
+    adam.step(ids, steps, 1, 0.1, 0.9, 0.98, 1e-8, *rows, 0, 0, 1)
 
 
 def _end_with_stdin() -> None:
     while os.read(0, 1):
         pass
     os._exit(1)
-
-
-def _config(size: int, num_heads: int, dropout: float) -> ModelConfig:
-    return ModelConfig(
-        variant="paper",
-        hidden_size=size,
-        num_blocks=2,
-        num_heads=num_heads,
-        max_length=LENGTH,
-        dropout=dropout,
-        output_projection=False,
-        position_embedding=True,
-        tied_embedding=True,
-        residual=True,
-        initialisation="xavier_uniform",
-    )
-
-
-def _params(batch_size: int) -> TrainParams:
-    return TrainParams(
-        epochs=1,
-        batch_size=batch_size,
-        learning_rate=1e-3,
-        num_negatives=1,
-        valid_every=1,
-        patience=1,
-        monitor="sampled",
-        seed=1,
-        device="cpu",
-        processes=1,
-        precision="float32",
-        compile=False,
-    )
-
-
-def _rank(model: SASRec, sequences: Sequences, users: int) -> None:
-    """Rank item 1 for each user, among one candidate."""
-    targets = Targets(
-        users=np.arange(1, users + 1),
-        items=np.ones(users, np.int32),
-        candidates=np.full((users, 1), 2, np.int32),
-    )
-    rank_targets(model, SequenceReader(sequences, LENGTH, CPU, dense=False), targets)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ import torch
 from torch import Tensor, nn
 
 from sasrec.base.errors import UserError
-from sasrec.kernels.parts import even_parts, run_parts, specialised
+from sasrec.kernels.loops import adam
+from sasrec.kernels.parts import even_parts, run_parts
 
 ROW_COST = 60  # nanoseconds, roughly
 CHECKED_AT_LEAST = 1 << 16  # rows after an epoch: a millisecond
@@ -73,7 +74,6 @@ class DeferredAdam:
         self.betas = betas
         self.epsilon = epsilon
         self.steps = 0
-        self._kernels = specialised("adam", SIZE=weight.shape[1])
         self._arrays = tuple(
             part.numpy() for part in (weight.data, *map(torch.zeros_like, [weight.data] * 2))
         )
@@ -96,7 +96,7 @@ class DeferredAdam:
     def read(self, ids: Tensor) -> None:
         """Bring rows `ids` (int64 [M], repeats allowed) up to date: the coming step reads them."""
         found = np.empty(len(ids), np.int64)
-        count = self._kernels.distinct(ids.numpy(), self._met_in, self.steps + 1, found)
+        count = adam.distinct(ids.numpy(), self._met_in, self.steps + 1, found)
         self._read = found[:count]
         self._rows_read += count
         component = self.steps % self._gradient.shape[1]
@@ -111,7 +111,7 @@ class DeferredAdam:
         ids, self._read = self._read, None
         self.steps += 1
         run_parts(
-            self._kernels.step,
+            adam.step,
             *(ids, self._step_of, self.steps, self.learning_rate, *self.betas, self.epsilon),
             *(*self._arrays, self._gradient.numpy()),
             edges=even_parts(len(ids), ROW_COST),
@@ -128,7 +128,7 @@ class DeferredAdam:
     def _move(self, ids: np.ndarray) -> None:
         """Move rows from the steps that they are at to the present one."""
         run_parts(
-            self._kernels.move,
+            adam.move,
             *(ids, self._step_of, self.steps, self._sums, self._powers, self._bases),
             *(self.learning_rate, self.epsilon, *self._arrays),
             edges=even_parts(len(ids), ROW_COST),

@@ -1,16 +1,14 @@
-"""Adam for the rows of an embedding that a step reads, as compiled loops; see deferred_adam.py.
+"""Adam for the rows of an embedding that a step reads; see deferred_adam.py.
 
 Shapes: N rows, D hidden size, U rows that a step reads.
 """
 
 import numpy as np
 
-from sasrec.kernels.parts import joined, kernel
-
-SIZE = globals()["SIZE"]  # D, by kernels.specialised
+from sasrec.kernels.parts import compiled
 
 
-@joined
+@compiled
 def distinct(ids, met_in, step, found):
     """Each of `ids` (int64 [M]) once, in the order of first places, into `found`; returns how many.
 
@@ -26,7 +24,7 @@ def distinct(ids, met_in, step, found):
     return count
 
 
-@kernel
+@compiled
 def move(ids, step_of, now, sums, powers, bases, rate, epsilon, weights, means, squares,
          part, start, stop):  # fmt: skip
     """Move rows `ids` [U] without gradients from their steps, step_of [N], to the step `now`.
@@ -55,13 +53,13 @@ def move(ids, step_of, now, sums, powers, bases, rate, epsilon, weights, means, 
         added = kind(epsilon * epsilon_way / way if way > 0 else 1.0)
         length, of_mean, of_square = kind(rate * way), kind(power[2]), kind(power[3])
         weight, mean, square = weights[id_], means[id_], squares[id_]
-        for d in range(SIZE):
+        for d in range(len(weight)):
             weight[d] -= length * mean[d] / (np.sqrt(square[d]) + added)
             mean[d] *= of_mean
             square[d] *= of_square
 
 
-@kernel
+@compiled
 def step(ids, step_of, now, rate, beta1, beta2, epsilon, weights, means, squares, gradients,
          part, start, stop):  # fmt: skip
     """Adam's step `now` of rows `ids` [U] of weights, means, squares, gradients [N, D].
@@ -77,7 +75,7 @@ def step(ids, step_of, now, rate, beta1, beta2, epsilon, weights, means, squares
         id_ = ids[i]
         step_of[id_] = now
         weight, mean, square, gradient = weights[id_], means[id_], squares[id_], gradients[id_]
-        for d in range(SIZE):
+        for d in range(len(weight)):
             value = gradient[d]
             gradient[d] = kind(0)
             mean[d] = kept1 * mean[d] + new1 * value

@@ -1,5 +1,4 @@
-"""Causal attention of sequences that lie end to end, and its gradient, as compiled loops
-for one head size.
+"""Causal attention of sequences in a batch, and its gradient.
 
 Shapes: B sequences of L positions each, T slots, D hidden size, H heads, d = D / H.
 
@@ -22,19 +21,27 @@ entry in `triangles`.
 import math
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
-from sasrec.kernels.loops.matrix import ROWS, add_outer, load, load_across, products, store
-from sasrec.kernels.parts import inlined, inlined_fast, kernel
+from sasrec.kernels.loops.matrix import (
+    ZERO,
+    add_transposed_products,
+    load,
+    load_transposed,
+    padded,
+    products,
+    store,
+)
+from sasrec.kernels.loops.position import clear
+from sasrec.kernels.loops.tile import ROWS, VECTOR
+from sasrec.kernels.parts import ANY_ORDER, compiled
 
-HEAD_SIZE, SINGLE = globals()["HEAD_SIZE"], globals()["SINGLE"]  # by kernels.specialised
-WIDTH, DEPTH = -(-HEAD_SIZE // 16) * 16, -(-HEAD_SIZE // ROWS) * ROWS
-QUERIES = ROWS  # of one pass
 SHORT = 16  # up to so many positions scores are inner products, beyond it rows of sums
-ZERO, ONE = np.float32(0), np.float32(1)
+ONE = np.float32(1)
 
 
-@inlined
-def _exp(x):
+def exp_single(x):
     """e^x for float32 x <= 0, to 2e-7 of itself, by a polynomial (Cephes, expf) that vectorises."""
     x = max(x, np.float32(-87))
     power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
@@ -50,10 +57,28 @@ def _exp(x):
     return y * two_to_power
 
 
-_exponential = _exp if SINGLE else math.exp
+def _exp(x):
+    """e^x for x <= 0, by the type of x; for compiled functions only."""
+    return math.exp(x)
 
 
-@inlined
+@overload(_exp, jit_options={"forceinline": True, "fastmath": ANY_ORDER, "error_model": "numpy"})
+def _exp_of_type(x):
+    return exp_single if x == types.float32 else lambda x: math.exp(x)
+
+
+def _max_of(row, count):
+    largest = row[0]
+    for j in range(count):
+        largest = max(largest, row[j])
+    return largest
+
+
+# NaN is passed over, which vectorises, and shows in all that follows.
+_largest = compiled(_max_of, fastmath=True)
+
+
+@compiled
 def _longest(lengths, start, stop):
     longest = 0
     for sequence in range(start, stop):
@@ -61,151 +86,150 @@ def _longest(lengths, start, stop):
     return longest
 
 
-@inlined_fast
-def _largest(row, count):
-    """Of the first `count` entries; NaN is passed over, which vectorises, and shows in the rest."""
-    largest = row[0]
-    for j in range(count):
-        largest = max(largest, row[j])
-    return largest
+@compiled
+def _load_either(array, slot, length, column, size, rows, columns):
+    """What `_scores` needs of a sequence."""
+    if length > SHORT:
+        load_transposed(array, slot, length, column, size, columns)
+    else:
+        load(array, slot, length, column, size, rows)
 
 
-@inlined
-def _clear(rows, count):
-    for i in range(count):
-        row = rows[i]
-        for d in range(WIDTH):
-            row[d] = ZERO
-
-
-@inlined
-def _inner_products(rows, others, first, seen, width, out):
-    """out = rows others^T: each of the rows first .. seen - 1 with the others up to itself."""
+@compiled
+def _scores(rows, others, columns, first, seen, length, depth, out):
+    """out = rows others^T: of the rows first .. seen - 1 with the others up to themselves."""
+    if length > SHORT:
+        products(rows, columns, seen, depth, out)
+        return
     for i in range(seen - first):
         row, line = rows[i], out[i]
         for j in range(first + i + 1):
             other = others[j]
             product = ZERO
-            for d in range(width):
+            for d in range(len(row)):
                 product += row[d] * other[d]
             line[j] = product
 
 
-@kernel
-def forward(query, key, value, starts, lengths, triangles, num_heads, units, threshold, scale,
-            output, weights, part, start, stop):  # fmt: skip
+@compiled
+def _softmax(score, count):
+    """Of the first `count` scores, in place."""
+    largest = _largest(score, count)
+    total = ZERO
+    for j in range(count):
+        power = _exp(score[j] - largest)
+        score[j] = power
+        total += power
+    share = ONE / total
+    for j in range(count):
+        score[j] *= share
+
+
+@compiled
+def _drop_weights(score, unit, threshold, scale, kept):
+    """Keep what the gradient needs of softmax's weights, and drop some of them in place."""
+    factor, limit = score.dtype.type(scale), unit.dtype.type(threshold)
+    for j in range(len(unit)):
+        weight = score[j]
+        keep = unit[j] >= limit
+        kept[j] = weight if keep else -weight
+        score[j] = weight * factor if keep else ZERO
+
+
+@compiled
+def attend(query, key, value, num_heads, spans, units, threshold, scale, output, weights,
+           start, stop):  # fmt: skip
     """Fill output [T, D] and, if it is not empty, `weights`, from query, key and value [T, D].
 
-    A weight is dropped where its unit is under the threshold; without units none is.
+    Args:
+        spans: of all sequences; start .. stop - 1 are gone through.
+        units: a weight is dropped where its own is under the threshold; without units none is.
     """
-    longest = _longest(lengths, start, stop)
-    keys = np.zeros((SHORT, WIDTH), query.dtype)
-    keys_across = np.zeros((WIDTH, longest + QUERIES), query.dtype)
-    values = np.zeros((longest + QUERIES, WIDTH), query.dtype)
-    queries = np.zeros((QUERIES, WIDTH), query.dtype)
-    scores = np.zeros((QUERIES, longest + QUERIES), query.dtype)
-    limit = units.dtype.type(threshold)
-    outputs = np.zeros((QUERIES, WIDTH), query.dtype)
+    kind, size = query.dtype, query.shape[1] // num_heads
+    width, depth = padded(size, VECTOR), padded(size, ROWS)
+    space = padded(_longest(spans.lengths, start, stop) + ROWS, VECTOR)
+    keys, keys_transposed = np.zeros((SHORT, width), kind), np.zeros((width, space), kind)
+    values, scores = np.zeros((space, width), kind), np.zeros((ROWS, space), kind)
+    queries, outputs = np.zeros((ROWS, width), kind), np.zeros((ROWS, width), kind)
     for sequence in range(start, stop):
-        slot, length = starts[sequence], lengths[sequence]
+        slot, length = spans.starts[sequence], spans.lengths[sequence]
         for head in range(num_heads):
-            column = head * HEAD_SIZE
-            triangle = triangles[sequence] * num_heads + head * (length * (length + 1) // 2)
-            if length > SHORT:
-                load_across(key, slot, length, column, HEAD_SIZE, keys_across)
-            else:
-                load(key, slot, length, column, HEAD_SIZE, keys)
-            load(value, slot, length, column, HEAD_SIZE, values)
-            for first in range(0, length, QUERIES):
-                seen = min(first + QUERIES, length)
-                load(query, slot + first, seen - first, column, HEAD_SIZE, queries)
-                if length > SHORT:
-                    products(queries, keys_across, seen, DEPTH, scores)
-                else:
-                    _inner_products(queries, keys, first, seen, WIDTH, scores)
+            column = head * size
+            triangle = spans.triangles[sequence] * num_heads + head * (length * (length + 1) // 2)
+            _load_either(key, slot, length, column, size, keys, keys_transposed)
+            load(value, slot, length, column, size, values)
+            for first in range(0, length, ROWS):
+                seen = min(first + ROWS, length)
+                load(query, slot + first, seen - first, column, size, queries)
+                _scores(queries, keys, keys_transposed, first, seen, length, depth, scores)
                 for row in range(first, seen):
                     score = scores[row - first]
-                    largest = _largest(score, row + 1)
-                    total = ZERO
-                    for j in range(row + 1):
-                        power = _exponential(score[j] - largest)
-                        score[j] = power
-                        total += power
-                    share = ONE / total
+                    _softmax(score, row + 1)
                     at = triangle + row * (row + 1) // 2
-                    for j in range(row + 1):
-                        score[j] *= share
                     if len(units):
-                        unit = units[at : at + row + 1]
-                        kept = weights[at : at + row + 1]
-                        for j in range(row + 1):
-                            weight = score[j]
-                            keep = unit[j] >= limit
-                            kept[j] = weight if keep else -weight
-                            score[j] = weight * scale if keep else ZERO
+                        unit, kept = units[at : at + row + 1], weights[at : at + row + 1]
+                        _drop_weights(score, unit, threshold, scale, kept)
                     elif len(weights):
                         kept = weights[at : at + row + 1]
                         for j in range(row + 1):
                             kept[j] = score[j]
-                    for j in range(row + 1, first + QUERIES):
+                    for j in range(row + 1, first + ROWS):
                         score[j] = ZERO
-                products(scores, values, WIDTH, -(-seen // 4) * 4, outputs)
-                store(outputs, seen - first, HEAD_SIZE, output, slot + first, column)
+                products(scores, values, width, padded(seen, ROWS), outputs)
+                store(outputs, seen - first, size, output, slot + first, column)
 
 
-@kernel
-def backward(query, key, value, gradient, starts, lengths, triangles, num_heads, weights,
-             scale, of_query, of_key, of_value, part, start, stop):  # fmt: skip
-    """Fill of_query, of_key and of_value [T, D], from the gradient [T, D] of the output."""
-    longest = _longest(lengths, start, stop)
-    values = np.zeros((SHORT, WIDTH), query.dtype)
-    values_across = np.zeros((WIDTH, longest + QUERIES), query.dtype)
-    keys = np.zeros((longest + QUERIES, WIDTH), query.dtype)
-    of_keys = np.zeros((longest + QUERIES, WIDTH), query.dtype)
-    of_values = np.zeros((longest + QUERIES, WIDTH), query.dtype)
-    queries = np.zeros((QUERIES, WIDTH), query.dtype)
-    gradients = np.zeros((QUERIES, WIDTH), query.dtype)
-    of_queries = np.zeros((QUERIES, WIDTH), query.dtype)
-    of_scores = np.zeros((QUERIES, longest + QUERIES), query.dtype)
-    dropped = np.zeros((QUERIES, longest + QUERIES), query.dtype)
+@compiled
+def _scores_backward(grad_score, weight, scale, dropped):
+    """From the gradient of dropped weights to that of scores, in place; and the dropped weights."""
+    factor = grad_score.dtype.type(scale)
+    total = ZERO
+    for j in range(len(weight)):
+        dropped[j] = max(weight[j], ZERO) * factor
+        total += dropped[j] * grad_score[j]
+    for j in range(len(weight)):
+        grad_score[j] = dropped[j] * grad_score[j] - abs(weight[j]) * total
+
+
+@compiled
+def attend_backward(query, key, value, num_heads, spans, weights, scale, gradient, grad_query,
+                    grad_key, grad_value, start, stop):  # fmt: skip
+    """Fill grad_query, grad_key and grad_value [T, D] from the gradient [T, D] of the output."""
+    kind, size = query.dtype, query.shape[1] // num_heads
+    width, depth = padded(size, VECTOR), padded(size, ROWS)
+    space = padded(_longest(spans.lengths, start, stop) + ROWS, VECTOR)
+    values, values_transposed = np.zeros((SHORT, width), kind), np.zeros((width, space), kind)
+    keys = np.zeros((space, width), kind)
+    grad_keys, grad_values = np.zeros((space, width), kind), np.zeros((space, width), kind)
+    queries, grad_queries = np.zeros((ROWS, width), kind), np.zeros((ROWS, width), kind)
+    gradients = np.zeros((ROWS, width), kind)
+    grad_scores, dropped = np.zeros((ROWS, space), kind), np.zeros((ROWS, space), kind)
     for sequence in range(start, stop):
-        slot, length = starts[sequence], lengths[sequence]
+        slot, length = spans.starts[sequence], spans.lengths[sequence]
         for head in range(num_heads):
-            column = head * HEAD_SIZE
-            triangle = triangles[sequence] * num_heads + head * (length * (length + 1) // 2)
-            if length > SHORT:
-                load_across(value, slot, length, column, HEAD_SIZE, values_across)
-            else:
-                load(value, slot, length, column, HEAD_SIZE, values)
-            load(key, slot, length, column, HEAD_SIZE, keys)
-            _clear(of_keys, length)
-            _clear(of_values, length)
-            for first in range(0, length, QUERIES):
-                seen = min(first + QUERIES, length)
-                load(query, slot + first, seen - first, column, HEAD_SIZE, queries)
-                load(gradient, slot + first, seen - first, column, HEAD_SIZE, gradients)
-                if length > SHORT:
-                    products(gradients, values_across, seen, DEPTH, of_scores)
-                else:
-                    _inner_products(gradients, values, first, seen, WIDTH, of_scores)
-                for row in range(first, seen):
-                    of_score, drop = of_scores[row - first], dropped[row - first]
+            column = head * size
+            triangle = spans.triangles[sequence] * num_heads + head * (length * (length + 1) // 2)
+            _load_either(value, slot, length, column, size, values, values_transposed)
+            load(key, slot, length, column, size, keys)
+            clear(grad_keys, 0, length)
+            clear(grad_values, 0, length)
+            for first in range(0, length, ROWS):
+                seen, whole = min(first + ROWS, length), first + ROWS
+                load(query, slot + first, seen - first, column, size, queries)
+                load(gradient, slot + first, seen - first, column, size, gradients)
+                _scores(gradients, values, values_transposed, first, seen, length, depth,
+                        grad_scores)  # fmt: skip
+                for row in range(first, whole):
+                    grad_score, drop = grad_scores[row - first], dropped[row - first]
+                    count = row + 1 if row < seen else 0
                     at = triangle + row * (row + 1) // 2
-                    weight = weights[at : at + row + 1]
-                    total = ZERO
-                    for j in range(row + 1):
-                        drop[j] = max(weight[j], ZERO) * scale
-                        total += drop[j] * of_score[j]
-                    for j in range(row + 1):
-                        of_score[j] = drop[j] * of_score[j] - abs(weight[j]) * total
-                    for j in range(row + 1, first + QUERIES):
-                        of_score[j] = drop[j] = ZERO
-                for missing in range(seen - first, QUERIES):
-                    for j in range(first + QUERIES):
-                        of_scores[missing, j] = dropped[missing, j] = ZERO
-                products(of_scores, keys, WIDTH, -(-seen // 4) * 4, of_queries)
-                store(of_queries, seen - first, HEAD_SIZE, of_query, slot + first, column)
-                add_outer(of_scores, queries, seen, WIDTH, of_keys)
-                add_outer(dropped, gradients, seen, WIDTH, of_values)
-            store(of_keys, length, HEAD_SIZE, of_key, slot, column)
-            store(of_values, length, HEAD_SIZE, of_value, slot, column)
+                    _scores_backward(grad_score, weights[at : at + count], scale, drop)
+                    for j in range(count, whole):
+                        grad_score[j] = drop[j] = ZERO
+                products(grad_scores, keys, width, whole, grad_queries)
+                store(grad_queries, seen - first, size, grad_query, slot + first, column)
+                for j in range(0, whole, ROWS):
+                    add_transposed_products(grad_scores, j, queries, width, ROWS, grad_keys)
+                    add_transposed_products(dropped, j, gradients, width, ROWS, grad_values)
+            store(grad_keys, length, size, grad_key, slot, column)
+            store(grad_values, length, size, grad_value, slot, column)

@@ -1,283 +1,308 @@
-"""A block of the model and its gradient as compiled loops, over a range of whole sequences.
+"""A block of the model and its gradient, over whole sequences.
 
 Shapes: B sequences, T slots, D hidden size, H heads.
 
-The formula is `Block` in model.py; with n = LN(x), and each of the names in VARIANTS raw or normed:
+The formula is `Block` in model/block.py; with n = LN(x), and each of query, key_value and residual
+raw or normed:
 
     pre-norm    y = residual + attend(query, key_value);  z = LN(y);      out = (y or z) + g(z)
     post-norm   y = x + attend(x, x);                     z = LN(y);      out = LN(z + g(z))
 
 Sequences do not meet, so a part of a batch goes through all of it at once: no thread waits for
 another, and what one step passes to the next stays in its processor's cache.
-
-What the kernels have in common:
-    weights [ROWS, D]: matrices (out, in) of D rows and vectors of one, as the constants say; the
-        projection may be missing.
-    query_normed, key_value_normed, residual_normed, after: as in `Variant`; adds: whether there are
-        residuals; projects: whether there is a projection.
-    starts, lengths, triangles [B]: see `Spans`.
-    planes [PLANES, T, D], moments [2, 2, T] of both norms, attention: what the gradient needs.
-    attention_units, hidden_units, result_units: for dropout, flat; empty without.
 """
 
-import math
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
-from sasrec.kernels.parts import joined, kernel, specialised
+from sasrec.kernels.loops.attention import attend, attend_backward
+from sasrec.kernels.loops.linear import layer, layer_backward
+from sasrec.kernels.loops.position import (
+    add,
+    clear,
+    copy,
+    drop,
+    drop_relu,
+    drop_relu_backward,
+    norm,
+    norm_backward,
+)
+from sasrec.kernels.parts import compiled
 
-SIZE, HEADS, SINGLE = (globals()[name] for name in ("SIZE", "HEADS", "SINGLE"))  # by specialised
-ZERO = np.float32(0)
-SCALE = math.sqrt(HEADS / SIZE)  # of queries
-NORM1, NORM1_BIAS, QUERY = 0, 1, 2
-QUERY_BIAS, KEY = QUERY + SIZE, QUERY + SIZE + 1
-KEY_BIAS, VALUE = KEY + SIZE, KEY + SIZE + 1
-VALUE_BIAS, NORM2 = VALUE + SIZE, VALUE + SIZE + 1
-NORM2_BIAS, INNER = NORM2 + 1, NORM2 + 2
-INNER_BIAS, OUTER = INNER + SIZE, INNER + SIZE + 1
-OUTER_BIAS, PROJECTION = OUTER + SIZE, OUTER + SIZE + 1
-PROJECTION_BIAS = PROJECTION + SIZE
-PLANES = 10  # normed x; queries; keys; values; attended; projected; y; z; hidden layer; z + g(z)
-SCRATCH = 6  # [T, D] arrays that `backward` works in
-
-_attention = specialised("attention", HEAD_SIZE=SIZE // HEADS, SINGLE=SINGLE)
-_position = specialised("position", SIZE=SIZE)
-_linear = specialised("linear", SIZE=SIZE)
-attend, attend_backward = _attention.forward.alone, _attention.backward.alone
-norm, norm_backward, drop = _position.norm.alone, _position.norm_backward, _position.drop.alone
-drop_relu, drop_relu_backward = _position.drop_relu, _position.drop_relu_backward
-add, fill = _position.add, _position.fill
-along, across, linear, outer_products = (
-    _linear.along, _linear.across, _linear.linear, _linear.outer_products,
-)  # fmt: skip
+Array = np.ndarray
 
 
-@joined
+class Matrix(IntEnum):
+    """Which of a block's matrices [6, D, D] (out, in) a linear layer has; its bias beside it."""
+
+    QUERY = 0
+    KEY = 1
+    VALUE = 2
+    PROJECTION = 3
+    INNER = 4
+    OUTER = 5
+
+
+class Vector(IntEnum):
+    """Which of a block's vectors [10, D] a layer has: biases, by `Matrix`, and then norms."""
+
+    ATTENTION_NORM = 6
+    ATTENTION_NORM_BIAS = 7
+    FEED_FORWARD_NORM = 8
+    FEED_FORWARD_NORM_BIAS = 9
+
+
+class Plane(IntEnum):
+    """Which of the planes [10, T, D] that the gradient needs holds what."""
+
+    NORMED = 0
+    QUERY = 1
+    KEY = 2
+    VALUE = 3
+    ATTENDED = 4
+    PROJECTED = 5
+    Y = 6
+    Z = 7
+    HIDDEN = 8
+    TOTAL = 9  # what post-norm norms at the end
+
+
+class Setting(NamedTuple):
+    """What kind of block it is.
+
+    Attributes:
+        query_normed, key_value_normed, residual_normed, post_norm: as in `Variant`.
+        adds: whether there are residuals.
+        projects: whether there is an output projection.
+    """
+
+    query_normed: bool
+    key_value_normed: bool
+    residual_normed: bool
+    post_norm: bool
+    adds: bool
+    projects: bool
+    num_heads: int
+    epsilon: float
+
+
+class Drops(NamedTuple):
+    """Random numbers of what may be dropped, flat; empty without dropout.
+
+    Attributes:
+        attention: of the weights, as `attend` keeps them; hidden, result: [T D].
+    """
+
+    attention: Array
+    hidden: Array
+    result: Array
+    threshold: int
+    scale: float
+
+
+class Kept(NamedTuple):
+    """What the gradient needs.
+
+    Attributes:
+        planes: [10, T, D], see `Plane`.
+        moments: [2, 2, T], of attention's and the feed-forward's norm.
+        attention: its weights, as `attend` keeps them.
+    """
+
+    planes: Array
+    moments: Array
+    attention: Array
+
+
+class Weights(NamedTuple):
+    """Those of a block as loops want them, or their gradients by part.
+
+    Attributes:
+        matrices: [..., 6, D, D], see `Matrix`; vectors: [..., 10, D], see `Vector`.
+    """
+
+    matrices: Array
+    vectors: Array
+
+
+SCRATCH = 6  # [T, D] arrays that the gradient works in
+
+
+@compiled
 def _slots(starts, count, start, stop):
     """The slots of sequences start .. stop - 1, with what lies between them."""
     first = starts[start] if start > 0 else 0
     return first, starts[stop] if stop < len(starts) else count
 
 
-@joined
-def _matrix(weights, name):
-    return weights[name : name + SIZE]
+@compiled
+def _norm(x, weights, which, epsilon, y, moments, first, last):
+    norm(x, weights.vectors[which], weights.vectors[which + 1], epsilon, y, moments, first, last)
 
 
-@joined
-def _query(weights):
-    """The weight [D, D] and bias [D] of queries, scaled by 1 / sqrt(d).
-
-    With one head the keys' weights are taken in: (x W_q + b_q) (c W_k)^T, with W_q and W_k applied
-    from the right, is (x W_q W_k^T + b_q W_k^T) c^T, so that the context itself serves as keys.
-    """
-    query, bias = np.zeros((SIZE, SIZE), weights.dtype), np.zeros(SIZE, weights.dtype)
-    scale = weights.dtype.type(SCALE)
-    if HEADS == 1:
-        outer_products(_matrix(weights, KEY), _matrix(weights, QUERY), query, 0, SIZE)
-        for i in range(SIZE):
-            for j in range(SIZE):
-                bias[j] += weights[QUERY_BIAS, i] * weights[KEY + i, j]
-    else:
-        add(query, _matrix(weights, QUERY), query, 0, SIZE)
-        for j in range(SIZE):
-            bias[j] = weights[QUERY_BIAS, j]
-    for i in range(SIZE):
-        bias[i] *= scale
-        for j in range(SIZE):
-            query[i, j] *= scale
-    return query, bias
+@compiled
+def _norm_backward(gradient, x, weights, which, moments, grad_x, grads, part, first, last):
+    norm_backward(gradient, x, weights.vectors[which], moments, grad_x, grads.vectors[part, which],
+                  grads.vectors[part, which + 1], first, last)  # fmt: skip
 
 
-@joined
-def gradients(sums, weights, out):
-    """Fill out [ROWS, D], the gradient of `weights`, by the parts' sums [parts, ROWS, D]."""
-    for row in range(len(out)):
-        for d in range(SIZE):
-            total = ZERO
-            for part in range(len(sums)):
-                total += sums[part, row, d]
-            out[row, d] = total
-    scale = weights.dtype.type(SCALE)
-    for row in range(QUERY, QUERY_BIAS + 1):
-        for d in range(SIZE):
-            out[row, d] *= scale
-    if HEADS == 1:  # by way of `_query`
-        of_query = np.zeros((SIZE, SIZE), out.dtype)
-        add(of_query, _matrix(out, QUERY), of_query, 0, SIZE)
-        linear(_matrix(weights, KEY), along(of_query), _matrix(out, QUERY), False, 0, SIZE)
-        linear(_matrix(weights, QUERY), across(of_query), _matrix(out, KEY), False, 0, SIZE)
-        of_bias = np.zeros(SIZE, out.dtype)
-        for i in range(SIZE):
-            for j in range(SIZE):
-                of_bias[i] += weights[KEY + i, j] * out[QUERY_BIAS, j]
-                out[KEY + i, j] += weights[QUERY_BIAS, i] * out[QUERY_BIAS, j]
-        for i in range(SIZE):
-            out[QUERY_BIAS, i] = of_bias[i]
-
-
-@joined
-def _layer(x, weight, bias, y, first, last):
-    """y = x W^T + bias"""
-    linear(x, across(weight), y, False, first, last)
-    for t in range(first, last):
-        row = y[t]
-        for d in range(SIZE):
-            row[d] += bias[d]
-
-
-@joined
-def _layer_backward(gradient, x, weight, of_x, adds, sums, name, first, last):
-    """Fill of_x, or add to it; and the matrix `name` of `sums` with the bias after it."""
-    outer_products(gradient, x, _matrix(sums, name), first, last)
-    of_bias = sums[name + SIZE]
-    for t in range(first, last):
-        row = gradient[t]
-        for d in range(SIZE):
-            of_bias[d] += row[d]
-    linear(gradient, along(weight), of_x, adds, first, last)
-
-
-@kernel
-def forward(
-    x, weights, query_normed, key_value_normed, residual_normed, after, adds,
-    projects, starts, lengths, triangles, attention_units, hidden_units, result_units, threshold,
-    scale, epsilon, planes, moments, attention, out, part, start, stop,
-):  # fmt: skip
-    """Fill planes, moments, attention and out [T, D], from x [T, D]."""
-    if start == stop:
-        return
-    first, last = _slots(starts, len(x), start, stop)
-    normed, query, key, value, attended = planes[0], planes[1], planes[2], planes[3], planes[4]
-    projected, y, z, hidden, total = planes[5], planes[6], planes[7], planes[8], planes[9]
-
-    if not after:
-        norm(x, weights[NORM1], weights[NORM1_BIAS], epsilon, normed, moments[0], part, first, last)
-    asking = normed if query_normed else x
-    context = normed if key_value_normed else x
-    residual = normed if residual_normed else x
-    query_weight, query_bias = _query(weights)
-    _layer(asking, query_weight, query_bias, query, first, last)
-    _layer(context, _matrix(weights, VALUE), weights[VALUE_BIAS], value, first, last)
-    if HEADS > 1:
-        linear(context, across(_matrix(weights, KEY)), key, False, first, last)
+@compiled
+def _attention(x, weights, setting, spans, drops, kept, start, stop):
+    """Fill the planes up to Y, by sequences start .. stop - 1."""
+    first, last = _slots(spans.starts, len(x), start, stop)
+    planes = kept.planes
+    query, key, value, attended = (
+        planes[Plane.QUERY], planes[Plane.KEY], planes[Plane.VALUE], planes[Plane.ATTENDED],
+    )  # fmt: skip
+    asking, context, residual = _inputs(x, planes[Plane.NORMED], setting)
+    layer(asking, weights, Matrix.QUERY, query, first, last)
+    layer(context, weights, Matrix.VALUE, value, first, last)
+    if setting.num_heads > 1:
+        layer(context, weights, Matrix.KEY, key, first, last)
     else:
         key = context
-    attend(
-        query, key, value, starts, lengths, triangles, HEADS, attention_units, threshold, scale,
-        attended, attention, part, start, stop,
-    )  # fmt: skip
-    if projects:
-        _layer(
-            attended, _matrix(weights, PROJECTION), weights[PROJECTION_BIAS], projected, first, last
-        )
-        attended = projected
-    if not adds:
-        fill(ZERO, y, first, last)
-        residual = y
-    add(residual, attended, y, first, last)
+    attend(query, key, value, setting.num_heads, spans, drops.attention, drops.threshold,
+           drops.scale, attended, kept.attention, start, stop)  # fmt: skip
+    if setting.projects:
+        layer(attended, weights, Matrix.PROJECTION, planes[Plane.PROJECTED], first, last)
+        attended = planes[Plane.PROJECTED]
+    _sum(residual, attended, setting.adds, planes[Plane.Y], first, last)
 
-    if after:
-        norm(y, weights[NORM1], weights[NORM1_BIAS], epsilon, z, moments[0], part, first, last)
-    else:
-        norm(y, weights[NORM2], weights[NORM2_BIAS], epsilon, z, moments[1], part, first, last)
-    residual = z if residual_normed or after else y
-    _layer(z, _matrix(weights, INNER), weights[INNER_BIAS], hidden, first, last)
-    drop_relu(hidden, hidden_units, threshold, scale, first, last)
-    result = total if after else out
-    _layer(hidden, _matrix(weights, OUTER), weights[OUTER_BIAS], result, first, last)
-    if len(result_units):
-        drop(result, result_units, threshold, scale, result, part, first, last)
+
+@compiled
+def _inputs(x, normed, setting):
+    """What queries, and keys and values, are made of, and what is added."""
+    return (
+        normed if setting.query_normed else x,
+        normed if setting.key_value_normed else x,
+        normed if setting.residual_normed else x,
+    )
+
+
+@compiled
+def _sum(residual, update, adds, out, first, last):
     if adds:
-        add(residual, result, result, first, last)
-    if after:
-        norm(
-            total, weights[NORM2], weights[NORM2_BIAS], epsilon, out, moments[1], part, first, last
-        )
+        add(residual, update, out, first, last)
+    else:
+        copy(update, out, first, last)
 
 
-@kernel
-def backward(
-    gradient, x, weights, query_normed, key_value_normed, residual_normed, after, adds,
-    projects, starts, lengths, triangles, result_units, threshold, scale, planes, moments,
-    attention, scratch, of_x, sums, part, start, stop,
-):  # fmt: skip
-    """Fill of_x [T, D] and the part's sums [parts, ROWS, D], 0 before, from the gradient of out.
+@compiled
+def _feed_forward(weights, setting, drops, kept, out, first, last):
+    """out = (z or y) + g(z), and the plane HIDDEN."""
+    planes, threshold, scale = kept.planes, drops.threshold, drops.scale
+    y, z, hidden = planes[Plane.Y], planes[Plane.Z], planes[Plane.HIDDEN]
+    layer(z, weights, Matrix.INNER, hidden, first, last)
+    drop_relu(hidden, drops.hidden, threshold, scale, first, last)
+    layer(hidden, weights, Matrix.OUTER, out, first, last)
+    if len(drops.result):
+        drop(out, drops.result, threshold, scale, out, first, last)
+    if setting.adds:
+        add(z if setting.residual_normed or setting.post_norm else y, out, out, first, last)
 
-    The sums are for `gradients` to finish.
-    """
+
+@compiled
+def forward(x, weights, setting, spans, drops, kept, out, part, start, stop):
+    """Fill `kept` and out [T, D], from x [T, D]."""
     if start == stop:
         return
-    first, last = _slots(starts, len(x), start, stop)
-    normed, query, key, value, attended = planes[0], planes[1], planes[2], planes[3], planes[4]
-    y, z, hidden, total = planes[6], planes[7], planes[8], planes[9]
-    sums = sums[part]
+    first, last = _slots(spans.starts, len(x), start, stop)
+    planes, moments, epsilon = kept.planes, kept.moments, setting.epsilon
+    y, z, total = planes[Plane.Y], planes[Plane.Z], planes[Plane.TOTAL]
+    if setting.post_norm:
+        _attention(x, weights, setting, spans, drops, kept, start, stop)
+        _norm(y, weights, Vector.ATTENTION_NORM, epsilon, z, moments[0], first, last)
+        _feed_forward(weights, setting, drops, kept, total, first, last)
+        _norm(total, weights, Vector.FEED_FORWARD_NORM, epsilon, out, moments[1], first, last)
+    else:
+        normed = planes[Plane.NORMED]
+        _norm(x, weights, Vector.ATTENTION_NORM, epsilon, normed, moments[0], first, last)
+        _attention(x, weights, setting, spans, drops, kept, start, stop)
+        _norm(y, weights, Vector.FEED_FORWARD_NORM, epsilon, z, moments[1], first, last)
+        _feed_forward(weights, setting, drops, kept, out, first, last)
 
-    w = weights
-    # From the gradient of out to that of y.
-    of_result, of_update, of_hidden, of_z = scratch[0], scratch[1], scratch[2], scratch[3]
-    of_y = scratch[4]
-    norm_of_sum, bias_of_sum = sums[NORM2], sums[NORM2_BIAS]
-    if after:
-        norm_backward(
-            gradient, total, w[NORM2], moments[1], of_result, norm_of_sum, bias_of_sum, first, last
-        )
-    else:
-        of_result = gradient
-    if len(result_units):
-        drop(of_result, result_units, threshold, scale, of_update, part, first, last)
-    else:
-        of_update = of_result
-    _layer_backward(
-        of_update, hidden, _matrix(w, OUTER), of_hidden, False, sums, OUTER, first, last
-    )
-    drop_relu_backward(of_hidden, hidden, scale, first, last)
-    _layer_backward(of_hidden, z, _matrix(w, INNER), of_z, False, sums, INNER, first, last)
-    if adds and (residual_normed or after):
-        add(of_z, of_result, of_z, first, last)
-    if after:
-        norm_backward(
-            of_z, y, w[NORM1], moments[0], of_y, sums[NORM1], sums[NORM1_BIAS], first, last
-        )
-    else:
-        norm_backward(of_z, y, w[NORM2], moments[1], of_y, norm_of_sum, bias_of_sum, first, last)
-        if adds and not residual_normed:
-            add(of_y, of_result, of_y, first, last)
 
-    # From the gradient of y to those of the inputs of attention, raw or normed, and to that of x.
-    asking = normed if query_normed else x
-    context = normed if key_value_normed else x
-    of_attended, of_query, of_key, of_value = scratch[0], scratch[1], scratch[2], scratch[3]
-    of_normed = scratch[5]
-    if projects:
-        projection = _matrix(w, PROJECTION)
-        _layer_backward(
-            of_y, attended, projection, of_attended, False, sums, PROJECTION, first, last
-        )
+@compiled
+def _feed_forward_backward(gradient, weights, setting, drops, kept, scratch, grads, part, first,
+                           last):  # fmt: skip
+    """From the gradient of `_feed_forward`'s result to that of z, scratch[3]."""
+    grad_update, grad_hidden, grad_z = scratch[1], scratch[2], scratch[3]
+    hidden, z = kept.planes[Plane.HIDDEN], kept.planes[Plane.Z]
+    if len(drops.result):
+        drop(gradient, drops.result, drops.threshold, drops.scale, grad_update, first, last)
     else:
-        of_attended = of_y
-    attend_backward(
-        query, key if HEADS > 1 else context, value, of_attended, starts, lengths, triangles, HEADS,
-        attention, scale, of_query, of_key, of_value, part, start, stop,
-    )  # fmt: skip
-    fill(ZERO, of_x, first, last)
-    fill(ZERO, of_normed, first, last)
-    of_asking = of_normed if query_normed else of_x
-    of_context = of_normed if key_value_normed else of_x
-    of_residual = of_normed if residual_normed else of_x
-    _layer_backward(of_query, asking, _query(w)[0], of_asking, True, sums, QUERY, first, last)
-    _layer_backward(
-        of_value, context, _matrix(w, VALUE), of_context, True, sums, VALUE, first, last
-    )
-    if HEADS > 1:
-        outer_products(of_key, context, _matrix(sums, KEY), first, last)
-        linear(of_key, along(_matrix(w, KEY)), of_context, True, first, last)
+        grad_update = gradient
+    layer_backward(grad_update, hidden, weights, Matrix.OUTER, False, grad_hidden, grads, part,
+                    first, last)  # fmt: skip
+    drop_relu_backward(grad_hidden, hidden, drops.scale, first, last)
+    layer_backward(grad_hidden, z, weights, Matrix.INNER, False, grad_z, grads, part, first, last)
+    if setting.adds and (setting.residual_normed or setting.post_norm):
+        add(grad_z, gradient, grad_z, first, last)
+
+
+@compiled
+def _attention_backward(grad_y, x, weights, setting, spans, drops, kept, scratch, grad_x,
+                        grads, part, start, stop):  # fmt: skip
+    """From the gradient of y to that of x, grad_x, and of the normed x, scratch[5]."""
+    first, last = _slots(spans.starts, len(x), start, stop)
+    planes, grad_normed = kept.planes, scratch[5]
+    grad_attended, grad_query, grad_key, grad_value = scratch[0], scratch[1], scratch[2], scratch[3]
+    if setting.projects:
+        layer_backward(grad_y, planes[Plane.ATTENDED], weights, Matrix.PROJECTION, False,
+                        grad_attended, grads, part, first, last)  # fmt: skip
     else:
-        add(of_context, of_key, of_context, first, last)
-    if adds:
-        add(of_residual, of_y, of_residual, first, last)
-    if not after:
-        norm_backward(
-            of_normed, x, w[NORM1], moments[0], of_y, sums[NORM1], sums[NORM1_BIAS], first, last
-        )
-        add(of_x, of_y, of_x, first, last)
+        grad_attended = grad_y
+    asking, context, _ = _inputs(x, planes[Plane.NORMED], setting)
+    key = planes[Plane.KEY] if setting.num_heads > 1 else context
+    attend_backward(planes[Plane.QUERY], key, planes[Plane.VALUE], setting.num_heads, spans,
+                    kept.attention, drops.scale, grad_attended, grad_query, grad_key, grad_value,
+                    start, stop)  # fmt: skip
+    clear(grad_x, first, last)
+    clear(grad_normed, first, last)
+    grad_asking, grad_context, grad_residual = _inputs(grad_x, grad_normed, setting)
+    layer_backward(grad_query, asking, weights, Matrix.QUERY, True, grad_asking, grads, part,
+                    first, last)  # fmt: skip
+    layer_backward(grad_value, context, weights, Matrix.VALUE, True, grad_context, grads, part,
+                    first, last)  # fmt: skip
+    if setting.num_heads > 1:
+        layer_backward(grad_key, context, weights, Matrix.KEY, True, grad_context, grads, part,
+                        first, last)  # fmt: skip
+    else:
+        add(grad_context, grad_key, grad_context, first, last)
+    if setting.adds:
+        add(grad_residual, grad_y, grad_residual, first, last)
+
+
+@compiled
+def backward(gradient, x, weights, setting, spans, drops, kept, scratch, grad_x, grads, part,
+             start, stop):  # fmt: skip
+    """Fill grad_x [T, D], and the part's `grads`, 0 before, from the gradient of `out`."""
+    if start == stop:
+        return
+    first, last = _slots(spans.starts, len(x), start, stop)
+    planes, moments = kept.planes, kept.moments
+    grad_total, grad_z, grad_y, grad_normed = scratch[0], scratch[3], scratch[4], scratch[5]
+    y, total = planes[Plane.Y], planes[Plane.TOTAL]
+    if setting.post_norm:
+        _norm_backward(gradient, total, weights, Vector.FEED_FORWARD_NORM, moments[1], grad_total,
+                       grads, part, first, last)  # fmt: skip
+        _feed_forward_backward(grad_total, weights, setting, drops, kept, scratch, grads, part,
+                               first, last)  # fmt: skip
+        _norm_backward(grad_z, y, weights, Vector.ATTENTION_NORM, moments[0], grad_y, grads, part,
+                       first, last)  # fmt: skip
+        _attention_backward(grad_y, x, weights, setting, spans, drops, kept, scratch, grad_x,
+                            grads, part, start, stop)  # fmt: skip
+    else:
+        _feed_forward_backward(gradient, weights, setting, drops, kept, scratch, grads, part,
+                               first, last)  # fmt: skip
+        _norm_backward(grad_z, y, weights, Vector.FEED_FORWARD_NORM, moments[1], grad_y, grads,
+                       part, first, last)  # fmt: skip
+        if setting.adds and not setting.residual_normed:
+            add(grad_y, gradient, grad_y, first, last)
+        _attention_backward(grad_y, x, weights, setting, spans, drops, kept, scratch, grad_x,
+                            grads, part, start, stop)  # fmt: skip
+        _norm_backward(grad_normed, x, weights, Vector.ATTENTION_NORM, moments[0], grad_y, grads,
+                       part, first, last)  # fmt: skip
+        add(grad_x, grad_y, grad_x, first, last)

@@ -1,4 +1,4 @@
-"""Linear layers and their gradients as compiled loops, for one hidden size.
+"""Linear layers and their gradients, over slots first .. stop - 1.
 
 Shapes: T slots, D hidden size.
 """
@@ -6,68 +6,88 @@ Shapes: T slots, D hidden size.
 import numpy as np
 
 from sasrec.kernels.loops.matrix import (
-    ROWS,
     ZERO,
-    add_products_across,
+    add_transposed_products,
     load,
-    load_across,
+    load_transposed,
+    padded,
     products,
     store,
 )
-from sasrec.kernels.parts import joined
+from sasrec.kernels.loops.tile import ROWS, VECTOR
+from sasrec.kernels.parts import compiled
 
-SIZE = globals()["SIZE"]  # D, by kernels.specialised
-WIDTH, DEPTH = -(-SIZE // 16) * 16, -(-SIZE // ROWS) * ROWS
-SLOTS = 64  # of one pass of `outer_products`
-
-
-@joined
-def along(weight):
-    """`weight` [D, D] as columns of y = x W, for `linear`."""
-    columns = np.zeros((DEPTH, WIDTH), weight.dtype)
-    load(weight, 0, SIZE, 0, SIZE, columns)
-    return columns
+SLOTS = 64  # of one pass of `_outer_products`
 
 
-@joined
-def across(weight):
-    """`weight` [D, D] as columns of y = x W^T, a linear layer."""
-    columns = np.zeros((DEPTH, WIDTH), weight.dtype)
-    load_across(weight, 0, SIZE, 0, SIZE, columns)
-    return columns
+@compiled
+def layer(x, weights, which, y, first, stop):
+    """y = x W^T + b, with a matrix W and a vector b of `weights`."""
+    weight, bias, size = weights.matrices[which], weights.vectors[which], x.shape[1]
+    columns = _empty_columns(weight)
+    load_transposed(weight, 0, size, 0, size, columns)
+    _multiply(x, columns, False, y, first, stop)
+    for t in range(first, stop):
+        row = y[t]
+        for d in range(size):
+            row[d] += bias[d]
 
 
-@joined
-def linear(x, columns, y, add, first, last):
-    """y [T, D], or what is added to y, of x [T, D], at slots first .. last - 1."""
-    rows = np.zeros((ROWS, DEPTH), x.dtype)
-    out = np.zeros((ROWS, WIDTH), x.dtype)
-    for slot in range(first, last, ROWS):
-        count = min(ROWS, last - slot)
-        load(x, slot, count, 0, SIZE, rows)
-        products(rows, columns, WIDTH, DEPTH, out)
-        if add:
+@compiled
+def layer_backward(gradient, x, weights, which, adds, grad_x, grads, part, first, stop):
+    """Fill grad_x, or add to it, and fill the part's `grads` of the matrix and the vector."""
+    weight, size = weights.matrices[which], x.shape[1]
+    _outer_products(gradient, x, grads.matrices[part, which], first, stop)
+    grad_bias = grads.vectors[part, which]
+    for t in range(first, stop):
+        row = gradient[t]
+        for d in range(size):
+            grad_bias[d] += row[d]
+    columns = _empty_columns(weight)
+    load(weight, 0, size, 0, size, columns)
+    _multiply(gradient, columns, adds, grad_x, first, stop)
+
+
+@compiled
+def _empty_columns(weight):
+    size = len(weight)
+    return np.zeros((padded(size, ROWS), padded(size, VECTOR)), weight.dtype)
+
+
+@compiled
+def _multiply(x, columns, adds, y, first, stop):
+    """y = x times `columns`, or what is added to y."""
+    size, (depth, width) = x.shape[1], columns.shape
+    rows = np.zeros((ROWS, depth), x.dtype)
+    out = np.zeros((ROWS, width), x.dtype)
+    for slot in range(first, stop, ROWS):
+        count = min(ROWS, stop - slot)
+        load(x, slot, count, 0, size, rows)
+        products(rows, columns, width, depth, out)
+        if adds:
             for i in range(count):
                 row, target = out[i], y[slot + i]
-                for d in range(SIZE):
+                for d in range(size):
                     target[d] += row[d]
         else:
-            store(out, count, SIZE, y, slot, 0)
+            store(out, count, size, y, slot, 0)
 
 
-@joined
-def outer_products(x, y, sums, first, last):
-    """sums [D, D] = x^T y over slots first .. last - 1."""
-    left = np.zeros((SLOTS, DEPTH), x.dtype)
-    right = np.zeros((SLOTS, WIDTH), x.dtype)
-    padded = np.zeros((DEPTH, WIDTH), x.dtype)
-    for slot in range(first, last, SLOTS):
-        count = min(SLOTS, last - slot)
-        load(x, slot, count, 0, SIZE, left)
-        load(y, slot, count, 0, SIZE, right)
+@compiled
+def _outer_products(x, y, sums, first, stop):
+    """sums [D, D] = x^T y"""
+    size = x.shape[1]
+    depth, width = padded(size, ROWS), padded(size, VECTOR)
+    left = np.zeros((SLOTS, depth), x.dtype)
+    right = np.zeros((SLOTS, width), x.dtype)
+    total = np.zeros((depth, width), x.dtype)
+    for slot in range(first, stop, SLOTS):
+        count = min(SLOTS, stop - slot)
+        load(x, slot, count, 0, size, left)
+        load(y, slot, count, 0, size, right)
         for i in range(count, SLOTS):
-            for d in range(DEPTH):
+            for d in range(depth):
                 left[i, d] = ZERO
-        for j in range(0, DEPTH, ROWS):
-            add_products_across(left, j, right, WIDTH, -(-count // ROWS) * ROWS, padded)
-    store(padded, SIZE, SIZE, sums, 0, 0)
+        for j in range(0, depth, ROWS):
+            add_transposed_products(left, j, right, width, padded(count, ROWS), total)
+    store(total, size, size, sums, 0, 0)
