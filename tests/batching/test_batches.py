@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from toys import by_row, toy_sequences
 
 from sasrec.batching.batches import Batch, SequenceReader, epoch_batches
-from sasrec.batching.layout import Layout
+from sasrec.batching.layout import Kind, Layout
 
+KINDS = ("packed", "grouped", "fixed")
 sequences_of_items = st.lists(
     st.lists(st.integers(1, 97), min_size=1, max_size=17), min_size=1, max_size=13
 )
@@ -24,54 +25,66 @@ def rows_of(batch: Batch, values: torch.Tensor | None = None) -> list[list[int]]
     return [row.tolist() for row in by_row(values, batch)]
 
 
-def reader_for(rows: list[list[int]], max_length: int, dense: bool) -> SequenceReader:
-    return SequenceReader(toy_sequences(rows), max_length, torch.device("cpu"), dense=dense)
+def reader_for(rows: list[list[int]], max_length: int, layout: Kind) -> SequenceReader:
+    return SequenceReader(toy_sequences(rows), max_length, torch.device("cpu"), layout=layout)
 
 
-def assert_laid_out(layout: Layout, lengths: list[int], max_length: int, dense: bool) -> None:
-    """Dense: a row of `max_length` each; else end to end."""
+def assert_laid_out(layout: Layout, lengths: list[int], max_length: int, kind: Kind) -> None:
+    """Fixed: a row of `max_length` each; grouped: no wider than the longest; else no padding."""
     assert layout.lengths.tolist() == lengths
-    if dense:
-        assert layout.width == max_length
-    else:
-        assert layout.width is None
+    if kind == "packed":
+        assert layout.groups is None
         assert layout.real.all()
+    elif kind == "fixed":
+        assert layout.groups == ((len(lengths), max_length),)
+    else:
+        assert sum(rows.count for rows in layout.groups) == len(lengths)
+        assert layout.groups[0].width == max(lengths)
+
+
+def in_order(users: list[int], lengths: list[int], kind: Kind) -> list[int]:
+    """As they were asked for; grouped, the longest first."""
+    if kind != "grouped":
+        return users
+    return [user for _, user in sorted(zip(lengths, users, strict=True), key=lambda x: -x[0])]
 
 
 @given(rows=sequences_of_items, max_length=st.integers(1, 19), data=st.data())
-@pytest.mark.parametrize("dense", [False, True])
-def test_training_batch(dense, rows, max_length, data):
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_batch(kind, rows, max_length, data):
     long_enough = [user for user, row in enumerate(rows, 1) if len(row) >= 2]
     if not long_enough:
         return
     users = data.draw(st.lists(st.sampled_from(long_enough), min_size=1, unique=True))
-    batch = reader_for(rows, max_length, dense).training_batch(np.array(users))
+    batch = reader_for(rows, max_length, kind).training_batch(np.array(users))
 
     drawn = batch.users.tolist()
-    assert drawn == users
+    lengths = [min(len(rows[user - 1]) - 1, max_length) for user in users]
+    assert drawn == in_order(users, lengths, kind)
     windows = [rows[user - 1][-(max_length + 1) :] for user in drawn]
     assert rows_of(batch.inputs) == [window[:-1] for window in windows]
     assert rows_of(batch.inputs, batch.targets) == [window[1:] for window in windows]
     assert (batch.targets > 0).equal(batch.inputs.layout.real)
     assert batch.inputs.items.dtype == batch.targets.dtype == torch.int64
-    assert_laid_out(batch.inputs.layout, [len(window) - 1 for window in windows], max_length, dense)
+    assert_laid_out(batch.inputs.layout, [len(window) - 1 for window in windows], max_length, kind)
 
 
 @given(rows=sequences_of_items, max_length=st.integers(1, 19), data=st.data())
-@pytest.mark.parametrize("dense", [False, True])
-def test_histories(dense, rows, max_length, data):
+@pytest.mark.parametrize("kind", KINDS)
+def test_histories(kind, rows, max_length, data):
     users = data.draw(st.permutations(range(1, len(rows) + 1)))
-    batch, drawn = reader_for(rows, max_length, dense).histories(np.array(users))
+    batch, drawn = reader_for(rows, max_length, kind).histories(np.array(users))
     drawn = drawn.tolist()
-    assert drawn == users
+    lengths = [min(len(rows[user - 1]), max_length) for user in users]
+    assert drawn == in_order(users, lengths, kind)
     windows = [rows[user - 1][-max_length:] for user in drawn]
     assert rows_of(batch) == windows
-    assert_laid_out(batch.layout, [len(window) for window in windows], max_length, dense)
+    assert_laid_out(batch.layout, [len(window) for window in windows], max_length, kind)
 
 
 def test_packed_batches_by_hand():
     rows = [[7, 3], [2, 2, 5, 11, 13], [17], [19, 23, 29]]
-    reader = reader_for(rows, 3, dense=False)
+    reader = reader_for(rows, 3, "packed")
     batch = reader.training_batch(np.array([1, 4, 2]))
     assert batch.users.tolist() == [1, 4, 2]
     assert batch.inputs.layout.lengths.tolist() == [1, 2, 3]
@@ -82,23 +95,33 @@ def test_packed_batches_by_hand():
     assert batch.items.tolist() == [17, 5, 11, 13]
 
 
-def test_dense_batches_by_hand():
+def test_fixed_batches_by_hand():
     rows = [[7, 3], [2, 2, 5, 11, 13], [17], [19, 23, 29]]
-    reader = reader_for(rows, 3, dense=True)
+    reader = reader_for(rows, 3, "fixed")
     batch = reader.training_batch(np.array([1, 4, 2]))
     assert batch.users.tolist() == [1, 4, 2]
-    assert batch.inputs.layout.width == 3
+    assert batch.inputs.layout.groups == ((3, 3),)
     assert batch.inputs.items.tolist() == [7, 0, 0, 19, 23, 0, 2, 5, 11]
     assert batch.targets.tolist() == [3, 0, 0, 23, 29, 0, 5, 11, 13]
 
 
-def test_packed_batches_are_for_the_cpu():
+def test_grouped_batches_by_hand():
+    rows = [[7, 3], [2, 2, 5, 11, 13], [17], [19, 23, 29]]
+    batch = reader_for(rows, 3, "grouped").training_batch(np.array([1, 4, 2]))
+    assert batch.users.tolist() == [2, 4, 1]
+    assert batch.inputs.layout.groups == ((1, 3), (1, 2), (1, 1))
+    assert batch.inputs.items.tolist() == [2, 5, 11, 19, 23, 7]
+    assert batch.targets.tolist() == [5, 11, 13, 23, 29, 3]
+
+
+@pytest.mark.parametrize("kind", ["packed", "grouped"])
+def test_batches_of_any_width_are_for_the_cpu(kind):
     with pytest.raises(AssertionError, match="on the CPU"):
-        SequenceReader(toy_sequences([[1, 2]]), 3, torch.device("cuda"), dense=False)
+        SequenceReader(toy_sequences([[1, 2]]), 3, torch.device("cuda"), layout=kind)
 
 
 def test_a_user_without_positions_is_an_error():
-    reader = reader_for([[7, 3], [5]], 3, dense=False)
+    reader = reader_for([[7, 3], [5]], 3, "packed")
     with pytest.raises(AssertionError, match="without positions"):
         reader.training_batch(np.array([1, 2]))
 

@@ -6,7 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sasrec.batching.layout import Layout, lay_out, lay_out_dense
+from sasrec.batching.layout import (
+    GROUPS,
+    Layout,
+    lay_out_fixed,
+    lay_out_grouped,
+    lay_out_packed,
+)
+from sasrec.kernels.spans import spans_of
 
 some_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=20)
 
@@ -30,7 +37,7 @@ def assert_layout(layout: Layout, lengths: list[int], starts: list[int], slots: 
     for tensor in (layout.lengths, layout.last_slots, layout.sequences, layout.positions):
         assert tensor.dtype == torch.int64
 
-    spans = layout.spans
+    spans = spans_of(layout)
     assert spans.starts.tolist() == starts
     assert spans.lengths.tolist() == lengths
     pairs = [sum(range(length + 1)) for length in lengths]
@@ -42,28 +49,59 @@ def assert_layout(layout: Layout, lengths: list[int], starts: list[int], slots: 
 @given(lengths=some_lengths)
 def test_sequences_lie_end_to_end(lengths):
     starts = [sum(lengths[:number]) for number in range(len(lengths))]
-    layout = lay_out(np.array(lengths))
-    assert layout.width is None
+    layout = lay_out_packed(np.array(lengths))
+    assert layout.groups is None
     assert_layout(layout, lengths, starts, sum(lengths))
 
 
 @given(lengths=some_lengths, width=st.integers(7, 11))
-def test_dense_layout(lengths, width):
-    layout = lay_out_dense(torch.tensor(lengths), width)
-    assert layout.width == width
+def test_fixed_layout(lengths, width):
+    layout = lay_out_fixed(torch.tensor(lengths), width)
+    assert layout.groups == ((len(lengths), width),)
     starts = [number * width for number in range(len(lengths))]
     assert_layout(layout, lengths, starts, len(lengths) * width)
 
 
-@given(lengths=some_lengths, width=st.sampled_from([None, 7, 9]))
-def test_rows_and_back(lengths, width):
-    layout = (
-        lay_out(np.array(lengths)) if width is None else lay_out_dense(torch.tensor(lengths), width)
-    )
+@given(lengths=some_lengths)
+def test_grouped_layout(lengths):
+    lengths = sorted(lengths, reverse=True)
+    layout = lay_out_grouped(np.array(lengths))
+    counts, widths = zip(*layout.groups, strict=True)
+    assert len(counts) == min(GROUPS, len(lengths))
+    assert sum(counts) == len(lengths)
+    assert max(counts) - min(counts) <= 1
+    by_sequence = [width for count, width in layout.groups for _ in range(count)]
+    firsts = [sum(counts[:number]) for number in range(len(counts))]
+    assert list(widths) == [lengths[first] for first in firsts], "as wide as its longest"
+    starts = [sum(by_sequence[:number]) for number in range(len(lengths))]
+    assert_layout(layout, lengths, starts, sum(by_sequence))
+
+
+def test_grouped_sequences_come_longest_first():
+    with pytest.raises(AssertionError):
+        lay_out_grouped(np.array([3, 5]))
+
+
+WAYS = {
+    "packed": lay_out_packed,
+    "grouped": lay_out_grouped,
+    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), 7),
+    "wide": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), 9),
+}
+
+
+@given(lengths=some_lengths)
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_and_back(way, lengths):
+    if way == "grouped":
+        lengths = sorted(lengths, reverse=True)
+    layout = WAYS[way](np.array(lengths))
     x = torch.arange(len(layout.real) * 2.0).view(-1, 2).requires_grad_()
     rows = layout.to_rows(x)
-    assert rows.shape == (len(lengths), width or max(lengths), 2)
-    for number, row in enumerate(rows):
+    width = {"packed": max(lengths), "fixed": 7, "wide": 9}.get(way)
+    shapes = layout.groups if width is None else [(len(lengths), width)]
+    assert [part.shape for part in rows] == [(*shape, 2) for shape in shapes]
+    for number, row in enumerate(row for part in rows for row in part):
         own = layout.real & (layout.sequences == number)
         assert torch.equal(row[: lengths[number]], x[own])
     back = layout.from_rows(rows)
@@ -73,13 +111,13 @@ def test_rows_and_back(lengths, width):
 
 
 def test_many_long_sequences_are_shared_out_evenly(two_threads):
-    spans = lay_out(np.array([40] * 50 + [10] * 40)).spans
+    spans = spans_of(lay_out_packed(np.array([40] * 50 + [10] * 40)))
     assert len(spans.edges) == 3
     assert spans.edges[1] == pytest.approx(29, abs=2)  # each of the long ones costs 5.6 short ones
 
 
-def test_dense_layouts_by_hand():
-    layout = lay_out_dense(torch.tensor([1, 3]), 3)
+def test_fixed_layouts_by_hand():
+    layout = lay_out_fixed(torch.tensor([1, 3]), 3)
     assert layout.positions.tolist() == [0, 0, 0, 2, 1, 0]
     assert layout.real.tolist() == [True, False, False, True, True, True]
     assert layout.last_slots.tolist() == [0, 5]

@@ -9,43 +9,26 @@ import numpy as np
 import pytest
 import yaml
 from places import STAGES
-from toys import TRAIN_PARAMS
+from toys import SECTIONS
 
 from sasrec.base.errors import UserError
 from sasrec.data.catalogue import Details, write_catalogue
 
 NUM_USERS, NUM_ITEMS = 29, 17
-PARAMS = {
-    "split": {
-        "strategy": "leave_one_out",
-        "valid_fraction": 0.1,
-        "test_fraction": 0.1,
-        "num_candidates": 5,
-        "seed": 1,
-    },
-    "model": {
-        "variant": "paper",
-        "hidden_size": 6,
-        "num_blocks": 1,
-        "num_heads": 1,
-        "max_length": 4,
-        "dropout": "auto",
-        "output_projection": False,
-        "position_embedding": True,
-        "tied_embedding": True,
-        "residual": True,
-        "initialisation": "xavier_uniform",
-    },
-    "train": TRAIN_PARAMS.model_dump()
-    | {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "seed": 1, "device": "cpu"},
-    "evaluate": {
-        "ks": [1, 10],
-        "filter_seen": True,
-        "bootstrap_samples": 100,
-        "seed": 1,
+SMALL = {
+    "split": {"num_candidates": 5},
+    "model": {"hidden_size": 6, "num_blocks": 1, "max_length": 4},
+    "train": {
+        "epochs": 3,
+        "batch_size": 8,
+        "learning_rate": 0.01,
         "device": "cpu",
+        "kernels": "plain",  # which compiles nothing
     },
+    "evaluate": {"ks": [1, 10], "bootstrap_samples": 100, "device": "cpu"},
 }
+STAGE_SECTIONS = ("split", "model", "objective", "train", "evaluate")
+PARAMS = {section: SECTIONS[section] | SMALL.get(section, {}) for section in STAGE_SECTIONS}
 
 
 def write_interactions(folder):

@@ -9,6 +9,7 @@ from sasrec.data.targets import Targets
 from sasrec.kernels.drop_ins import attach
 from sasrec.kernels.prepare import layout_for
 from sasrec.kernels.tables import DROP_INS
+from sasrec.machine.distributed import World
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.negatives import NegativeSampler
 from sasrec.objectives.objective import build_objective
@@ -31,7 +32,15 @@ HISTORIES = (
 
 
 def trainer_of(
-    sequences=None, *, num_items=13, config=None, objective=None, model_seed=1, loops=True, **params
+    sequences=None,
+    *,
+    num_items=13,
+    config=None,
+    objective=None,
+    model_seed=1,
+    loops=True,
+    world=World(),  # noqa: B008, it is immutable
+    **params,
 ):
     """A trainer on the CPU, as stages/train.py makes one; `params` are keys of `train`."""
     model = SASRec(toy_config(**CONFIG | (config or {})), num_items, seed=model_seed)
@@ -39,11 +48,12 @@ def trainer_of(
     values = toy_objective_params(**{"num_negatives": 1} | (objective or {}))
     settings = toy_train_params(**PARAMS | params)
     what = build_objective(values, sequences, num_items, CPU)
-    if loops and settings.precision == "float32" and not settings.compile:
+    plain = settings.kernels == "plain" or settings.precision != "float32" or settings.compile
+    if loops and not plain:
         attach(DROP_INS, model, what)
     layout = layout_for(model, compiled=settings.compile)
     reader = SequenceReader(sequences, model.config.max_length, CPU, layout=layout)
-    return Trainer(model, what, reader, settings)
+    return Trainer(model, what, reader, settings, world)
 
 
 def circle(num_items=11, count=101, length=6):
