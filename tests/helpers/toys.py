@@ -46,7 +46,7 @@ ROWS = [[5, 19, 2, 2, 23, 7, 11], [3, 1, 14, 8, 20], [9, 21, 4, 16], [13, 6], [1
 LAYOUTS: dict[str, Callable[[np.ndarray], Layout]] = {
     "packed": lay_out_packed,
     "grouped": lay_out_grouped,
-    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), max(lengths)),
+    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), int(max(lengths))),
     "wide": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), MAX_LENGTH),
 }
 

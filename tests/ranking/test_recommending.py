@@ -16,7 +16,7 @@ def test_the_best_items_outside_the_history_come_first() -> None:
     batch = toy_batch([history[-11:]])
     with torch.no_grad():
         state = by_row(model(batch), batch)[0][-1]
-        scores = (model.item_embedding.weight @ state).tolist()
+        scores = (model.item_embedding @ state).tolist()
     others = [item for item in range(1, NUM_ITEMS + 1) if item not in history]
     expected = sorted(others, key=lambda item: -scores[item])
     items, values = recommend(model, history, 5)
@@ -37,7 +37,7 @@ def test_items_of_the_history_come_back_where_repeats_are_wanted() -> None:
 def test_scores_that_are_no_numbers_are_refused() -> None:
     model = toy_model(toy_config())
     with torch.no_grad():
-        model.item_embedding.weight[7, 2] = torch.nan
+        model.item_embedding[7, 2] = torch.nan
     with pytest.raises(UserError, match="NaN or infinite"):
         recommend(model, [3], 3)
 

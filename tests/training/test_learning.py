@@ -5,34 +5,41 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
+from toy_training import trainer_of
 from toys import (
-    LAYOUTS,
-    MAX_LENGTH,
     NUM_ITEMS,
     OPTIONS,
     ROWS,
-    TRAIN_PARAMS,
     toy_batch,
     toy_config,
     toy_model,
     toy_sequences,
 )
 
-from sasrec.model import sasrec as module
-from sasrec.model.sasrec import VARIANTS, SASRec
-from sasrec.training.trainer import Trainer
+from sasrec.kernels.drop_ins import attach
+from sasrec.kernels.tables import DROP_INS
+from sasrec.model.sasrec import SASRec
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
 
 EXACT = {"rtol": 0, "atol": 0}
+INNER = "blocks.{}.feed_forward.inner.weight"
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
+PARTS = {
+    **{f"attention {name}": {"attention": name} for name in ATTENTIONS},
+    **{f"feed-forward {name}": {"feed_forward": name} for name in FEED_FORWARDS},
+    **{f"position {name}": {"position": name} for name in POSITIONS},
+}
+EVERY = OPTIONS | PARTS
+
+
 @every_variant
-@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("changes", EVERY.values(), ids=EVERY)
 def test_every_weight_learns_and_row_0_does_not(variant, changes):
     model = toy_model(toy_config(variant=variant, **changes)).train()
     row = [5, 19, 2, 2, 23, 7, 11, 13, 1, 8, 20]  # as long as there are positions
-    batch = toy_batch([row, row[:4]], MAX_LENGTH)
+    batch = toy_batch([row, row[:4]], "fixed")
     states = model(batch)
     targets = torch.where(batch.layout.real, batch.items % NUM_ITEMS + 1, 0)
     losses = (states * model.scoring_embedding[targets]).sum(1).sin()
@@ -45,26 +52,27 @@ def test_every_weight_learns_and_row_0_does_not(variant, changes):
             assert largest > 1e-6, name
         if parameter.shape == (NUM_ITEMS + 1, 6):
             assert (parameter.grad[0] == 0).all(), name
-        if name == "position_embedding.weight":
+        if name == "inputs.position.embedding.weight":
             assert (parameter.grad != 0).any(1).all()
 
 
 @every_variant
 @pytest.mark.parametrize("tied", [True, False])
 def test_row_0_stays_zero_in_training(variant, tied):
-    model = SASRec(toy_config(variant=variant, dropout=0.2, tied_embedding=tied), NUM_ITEMS, seed=1)
-    first = model.item_embedding.weight.clone()
-    trainer = Trainer(model, toy_sequences(ROWS), TRAIN_PARAMS, torch.device("cpu"))
+    config = {"variant": variant, "dropout": 0.2, "tied_embedding": tied}
+    trainer = trainer_of(toy_sequences(ROWS), num_items=NUM_ITEMS, config=config, loops=False)
+    model = trainer.model
+    first = model.item_embedding.clone()
     for epoch in range(1, 4):
         trainer.run_epoch(epoch)
-    assert (model.item_embedding.weight[0] == 0).all()
+    assert (model.item_embedding[0] == 0).all()
     assert (model.scoring_embedding[0] == 0).all()
-    assert (model.item_embedding.weight[2] != first[2]).all()
+    assert (model.item_embedding[2] != first[2]).all()
 
 
 def test_initial_weights():
     model = SASRec(toy_config(hidden_size=50, num_heads=5), 997, seed=3)
-    table = model.item_embedding.weight
+    table = model.item_embedding
     bound = math.sqrt(6 / (998 + 50))  # Glorot & Bengio 2010, equation 16
     assert (table[0] == 0).all()
     assert 0.98 * bound < table.abs().max() <= bound
@@ -77,78 +85,73 @@ def test_initial_weights():
     other = SASRec(model.config, 997, seed=4).state_dict()
     weights = model.state_dict()
     assert all(torch.equal(weights[name], again[name]) for name in weights)
-    assert not torch.equal(weights["blocks.1.inner.weight"], other["blocks.1.inner.weight"])
-    assert not torch.equal(weights["blocks.0.inner.weight"], weights["blocks.1.inner.weight"])
+    assert not torch.equal(weights[INNER.format(1)], other[INNER.format(1)])
+    assert not torch.equal(weights[INNER.format(0)], weights[INNER.format(1)])
 
 
 def test_dropout_begins_from_the_models_seed():
     first, again, other = (
-        SASRec(toy_config(dropout=0.5), 7, seed).noise.units(50).tolist() for seed in (3, 3, 4)
+        SASRec(toy_config(dropout=0.5), 7, seed).dropout.units(50).tolist() for seed in (3, 3, 4)
     )
     assert first == again != other
 
 
 def test_xavier_normal_has_the_same_spread():
     model = SASRec(toy_config(hidden_size=50, initialisation="xavier_normal"), 997, seed=3)
-    deviation = model.item_embedding.weight[1:].std().item()
+    deviation = model.item_embedding[1:].std().item()
     assert deviation == pytest.approx(math.sqrt(2 / (998 + 50)), rel=0.02)
-    assert model.item_embedding.weight.abs().max() > math.sqrt(6 / (998 + 50))
+    assert model.item_embedding.abs().max() > math.sqrt(6 / (998 + 50))
 
 
 @every_variant
 def test_dropout_only_in_training(variant):
     model = toy_model(toy_config(variant=variant, dropout=0.5))
     plain = toy_model(toy_config(variant=variant))
-    batch = toy_batch(ROWS, LAYOUTS["end to end"])
+    batch = toy_batch(ROWS)
     expected = plain(batch)
     torch.testing.assert_close(model(batch), expected, **EXACT)
     model.train()
-    model.noise.reseed(5)
+    model.dropout.reseed(5)
     noisy = model(batch)
-    model.noise.reseed(5)
+    model.dropout.reseed(5)
     torch.testing.assert_close(model(batch), noisy, **EXACT)
     assert not torch.allclose(model(batch), noisy)
     assert not torch.allclose(noisy, expected)
 
 
 def all_units(*, kept: bool, model: SASRec, counts: list[int], first: bool | None = None):
-    """Instead of `Noise.units`: none is dropped, or all but perhaps those of the first call."""
-    most = np.iinfo(model.noise._unit).max
+    """Instead of `Dropout.units`: none is dropped, or all but perhaps those of the first call."""
+    most = np.iinfo(model.dropout._unit).max
 
     def units(count: int) -> np.ndarray:
         keep = first if first is not None and not counts else kept
         counts.append(count)
-        return np.full(count, most if keep else 0, model.noise._unit)
+        return np.full(count, most if keep else 0, model.dropout._unit)
 
     return units
 
 
 def test_dropout_is_where_the_authors_have_it(monkeypatch):
     model, counts = toy_model(toy_config(num_heads=2, dropout=0.5)).train(), []
-    monkeypatch.setattr(model.noise, "units", all_units(kept=True, model=model, counts=counts))
-    model(toy_batch(ROWS[1:3], 5))
+    attach(DROP_INS, model)
+    monkeypatch.setattr(model.dropout, "units", all_units(kept=True, model=model, counts=counts))
+    model(toy_batch(ROWS[1:3], "fixed"))
     # [T, D] of the embedding; a block's weights of attention, of each position with itself and
     # those before it, a head each, and both layers of the feed-forward, [T, D].
     block = [2 * (15 + 10), 60, 60]
     assert counts == [60, *block, *block]
 
 
-def test_the_plain_path_has_dropout_in_the_same_places(monkeypatch):
-    model = toy_model(toy_config(dropout=0.5))
-    monkeypatch.setattr(module, "by_hand", lambda x: False)
-    attend, rates, shapes = functional.scaled_dot_product_attention, [], []
-
-    def recorded(*inputs, dropout_p, **options):
-        rates.append(dropout_p)
-        return attend(*inputs, **options)
-
-    monkeypatch.setattr(functional, "scaled_dot_product_attention", recorded)
-    monkeypatch.setattr(model.noise, "dropout", lambda x: shapes.append(list(x.shape)) or x)
-    batch = toy_batch(ROWS[1:3], 5)
-    model(batch)
-    assert (rates, shapes) == ([0.0] * 2, [])
-    model.train()(batch)
-    assert (rates[2:], shapes) == ([0.5] * 2, [[10, 6]] * 4)  # both layers of both blocks
+@pytest.mark.parametrize("feed_forward", FEED_FORWARDS)
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_plain_pytorch_has_dropout_in_the_same_places(attention, feed_forward, monkeypatch):
+    config = toy_config(num_heads=2, dropout=0.5, attention=attention, feed_forward=feed_forward)
+    model, counts = toy_model(config).train(), []
+    monkeypatch.setattr(model.dropout, "units", all_units(kept=True, model=model, counts=counts))
+    model(toy_batch(ROWS[1:3], "fixed"))
+    # As above, but with all pairs of positions in rows of five.
+    block = [2 * 2 * 25, 60, 60]
+    assert counts == [60, *block, *block]
 
 
 def test_dropout_of_all_updates_leaves_the_residual(monkeypatch):
@@ -157,6 +160,6 @@ def test_dropout_of_all_updates_leaves_the_residual(monkeypatch):
     without_blocks.load_state_dict(model.state_dict(), strict=False)
     batch = toy_batch(ROWS[:1])
     units = all_units(kept=False, model=model, counts=counts, first=True)
-    monkeypatch.setattr(model.noise, "units", units)
-    monkeypatch.setattr(model.noise, "scale", 1.0)
+    monkeypatch.setattr(model.dropout, "units", units)
+    monkeypatch.setattr(model.dropout, "scale", 1.0)
     torch.testing.assert_close(model(batch), without_blocks(batch), **EXACT)

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from toys import OPTIONS, TRAIN_PARAMS, toy_config
+from toys import OPTIONS, toy_config, toy_objective_params, toy_train_params
 
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
-from sasrec.model.sasrec import VARIANTS, SASRec, count_parameters
+from sasrec.model.sasrec import SASRec, count_parameters
+from sasrec.model.sizes import MOST, WIDEST
+from sasrec.model.tables import VARIANTS
 from sasrec.training import memory_need as module
-from sasrec.training.memory_need import check_memory, step_need, weights_need
+from sasrec.training.memory_need import Settings, check_memory, step_need, weights_need
 
 CPU = torch.device("cpu")
 GB = 10**9
@@ -22,11 +24,19 @@ def sequences_of(users, length):
 
 
 def settings_of(**changes):
-    config = toy_config().model_dump() | {"hidden_size": 50, "max_length": 200}
-    params = TRAIN_PARAMS.model_dump() | {"batch_size": 128, "num_negatives": 1}
+    config = {"hidden_size": 50, "max_length": 200}
+    objective, params = {"num_negatives": 1}, {"batch_size": 128}
+    sections = (
+        (toy_config(), config),
+        (toy_objective_params(), objective),
+        (toy_train_params(), params),
+    )
     for key, value in changes.items():
-        (config if key in config else params)[key] = value
-    return toy_config(**config), TRAIN_PARAMS.model_validate(params)
+        (own,) = [values for section, values in sections if key in type(section).model_fields]
+        own[key] = value
+    return Settings(
+        toy_config(**config), toy_objective_params(**objective), toy_train_params(**params)
+    )
 
 
 def check(free=MACHINE, sequences=None, num_items=1349, **changes):
@@ -48,7 +58,7 @@ TOO_LARGE = {
     "max_length": ("model.max_length", 10**9),
     "hidden_size": ("model.hidden_size", 10**6),
     "num_blocks": ("model.num_blocks", 10**8),
-    "num_negatives": ("train.num_negatives", 10**7),
+    "num_negatives": ("objective.num_negatives", 10**7),
     "processes": ("train.processes", 10**5),
 }
 
@@ -73,9 +83,9 @@ def test_small_blocks_are_objects_too():
 
 
 def test_numbers_beyond_any_machine_are_a_sentence():
-    with pytest.raises(UserError, match=r"about 1e\+24 GB of memory of this machine, where 16 GB"):
-        check(max_length=10**30)
-    check(max_length=10**30, position_embedding=False)  # no more than the histories have
+    with pytest.raises(UserError, match=r"about 2e\+10 GB of memory of this machine, where 16 GB"):
+        check(max_length=MOST, hidden_size=WIDEST)
+    check(max_length=MOST, position="none")  # no more than the histories have
 
 
 def test_the_bound_is_the_need_itself():
@@ -91,11 +101,11 @@ def test_a_step_by_hand():
     # Two users of 3 and 7 items: 2 and 4 positions, as long as max_length; 3 and 10 pairs.
     sequences = Sequences(np.array([0, 0, 3, 10]), np.ones(10, np.int32))
     settings = settings_of(hidden_size=2, max_length=4, num_blocks=3, num_negatives=5, num_heads=2)
-    slots = 6 * (3 * 8 + 6 * 8 + 6 * 4)
+    ids = 6 * 8 * (4 + 5)
     blocks = 3 * (6 * 2 * 10 * 4 + 2 * 13 * 4)
-    assert step_need(settings, sequences, "cpu") == slots + blocks
-    # A row of 4 positions a user, with the embeddings of all candidates and without pairs.
-    rows = 8 * (3 * 8 + 6 * 8 + 6 * 2 * 4) + 3 * 8 * 2 * 10 * 4
+    assert step_need(settings, sequences, "cpu") == ids + blocks
+    # A row of 4 positions a user, without pairs.
+    rows = 8 * 8 * (4 + 5) + 3 * 8 * 2 * 10 * 4
     assert step_need(settings, sequences, "cuda") == rows
 
 
@@ -105,7 +115,7 @@ def test_on_a_gpu_its_own_memory_counts(monkeypatch):
     arguments = (sequences_of(943, 101), 1349, torch.device("cuda:1"))
     check_memory(settings_of(), *arguments)
     with pytest.raises(UserError, match=r"of memory of cuda:1, where 1\.0 GB are free: lower"):
-        check_memory(settings_of(num_negatives=2000), *arguments)
+        check_memory(settings_of(num_negatives=6000), *arguments)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
     with pytest.raises(UserError, match=r"of memory of this machine, .* model\.max_length"):
         check_memory(settings_of(max_length=10**9), *arguments)

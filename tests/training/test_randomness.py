@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import pytest
 import torch
 from toy_stages import set_params
-from toy_training import CONFIG, CPU, HISTORIES, PARAMS, record_batches, trainer_of
+from toy_training import record_batches, trainer_of
 from toys import toy_sequences
 
 import train
 from sasrec.machine.distributed import World
-from sasrec.model.sasrec import ModelConfig, SASRec
-from sasrec.training.trainer import Trainer, TrainParams
 
 USERS = 24
 ALIKE = [[3, 1, 4, 1, 5]] * USERS
@@ -32,13 +30,19 @@ class Silent(World):
 
 def streams(monkeypatch, seed=1, epoch=1, rank=0, size=2, run_before=()):
     """What an epoch draws: by the name of a stream, a list of numbers."""
-    config = ModelConfig(**CONFIG | {"dropout": 0.5})
-    params = TrainParams(**PARAMS | {"seed": seed, "batch_size": 8, "num_negatives": 3})
-    model = SASRec(config, 500, seed=1)
-    trainer = Trainer(model, toy_sequences(ALIKE), params, CPU, Silent(rank, size))
+    trainer = trainer_of(
+        toy_sequences(ALIKE),
+        num_items=500,
+        config={"dropout": 0.5},
+        objective={"num_negatives": 3},
+        world=Silent(rank, size),
+        seed=seed,
+        batch_size=8,
+        loops=False,
+    )
     for earlier in run_before:
         trainer.run_epoch(earlier)
-    units, elsewhere, draw = [], [], model.noise.units
+    units, elsewhere, draw = [], [], trainer.model.dropout.units
 
     def recorded_units(count):
         if not elsewhere:  # what torch's own dropout would draw from
@@ -48,7 +52,7 @@ def streams(monkeypatch, seed=1, epoch=1, rank=0, size=2, run_before=()):
         return drawn
 
     with monkeypatch.context() as patch:
-        patch.setattr(model.noise, "units", recorded_units)
+        patch.setattr(trainer.model.dropout, "units", recorded_units)
         batches, negatives = record_batches(trainer, patch)
         trainer.run_epoch(epoch)
     order = [user for batch in batches for user in batch.users.tolist()]
@@ -101,9 +105,9 @@ def test_negatives_and_dropout_are_other_streams(monkeypatch):
         drawn.append(seed)
         return reseed(self, *seed)
 
-    trainer = trainer_of()
-    reseed = type(trainer.model.noise).reseed
-    monkeypatch.setattr(type(trainer.model.noise), "reseed", spy)
+    trainer = trainer_of(loops=False)
+    reseed = type(trainer.model.dropout).reseed
+    monkeypatch.setattr(type(trainer.model.dropout), "reseed", spy)
     _, generator = trainer._start(1)
     assert generator.initial_seed() not in {drawn[0][0], drawn[0][0] >> 1}
     assert torch.initial_seed() == drawn[0][0]
@@ -119,23 +123,20 @@ class Adding(World):
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_the_loss_is_that_of_all_processes(rank):
-    params = TrainParams(**PARAMS)
     losses = {}
     for world in (Silent(rank, 2), Adding(rank, 2)):
-        model = SASRec(ModelConfig(**CONFIG), 13, seed=1)
-        stats = Trainer(model, toy_sequences(HISTORIES), params, CPU, world).run_epoch(1)
+        stats = trainer_of(world=world, loops=False).run_epoch(1)
         assert stats.interactions == 1 + 2 + 5 + 3 + 5  # of all processes
         losses[type(world)] = stats.loss
     assert losses[Adding] - losses[Silent] == pytest.approx(1000 / 16)
 
 
 def test_the_losses_of_the_processes_add_up_to_that_of_one():
-    params = TrainParams(**PARAMS | {"learning_rate": 1e-30, "num_negatives": 1})
     losses = []
     for world in (World(), Silent(0, 2), Silent(1, 2)):
-        model = SASRec(ModelConfig(**CONFIG), 2, seed=1)
         histories = toy_sequences([[1, 1], [1, 1, 1], [2, 2, 2, 2], [1, 1], [2, 2]])  # one negative
-        losses.append(Trainer(model, histories, params, CPU, world).run_epoch(1).loss)
+        settings = {"num_items": 2, "learning_rate": 1e-30, "loops": False}
+        losses.append(trainer_of(histories, world=world, **settings).run_epoch(1).loss)
     assert losses[0] == pytest.approx(losses[1] + losses[2], rel=1e-5)
     assert min(losses) > 0.05
 

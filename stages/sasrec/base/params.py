@@ -10,7 +10,7 @@ from sasrec.base.errors import UserError
 from sasrec.base.yaml_files import parse_yaml
 
 PARAMS_FILE = Path("params.yaml")
-SECTIONS = ("data", "split", "model", "train", "evaluate")
+SECTIONS = ("data", "split", "model", "objective", "train", "evaluate")
 
 
 class Section(BaseModel):
