@@ -127,6 +127,12 @@ def covering(path: str, paths: set[str]) -> str | None:
     return next((one for one in paths if path == one or path.startswith(one + "/")), None)
 
 
+def test_packages_are_declared_as_folders() -> None:
+    for stage in STAGES:
+        own = {path for path in names(declared(stage)["deps"]) if path.startswith("stages/sasrec")}
+        assert all((ROOT / path / "__init__.py").read_text() == "" for path in own), stage
+
+
 def test_files(workspace: Path) -> None:
     for stage in STAGES:
         opened = run(workspace, WATCH, stage, "OPENED")

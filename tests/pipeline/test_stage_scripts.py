@@ -28,7 +28,10 @@ from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.model.checkpoint import load_model
-from sasrec.model.sasrec import ModelConfig, SASRec
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec
+from sasrec.objectives.params import ObjectiveParams
+from sasrec.objectives.tables import LOSSES
 from sasrec.ranking import evaluation, validation
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
@@ -173,6 +176,18 @@ def test_split_by_time(folder):
     assert 0.5 * total < sizes[0] <= 0.7 * total < sizes[1] <= 0.9 * total
 
 
+def test_loops_give_the_same_bytes_in_every_process(folder):
+    """Code that a process compiles itself may round otherwise than the same code loaded."""
+    set_params(folder, train__kernels="auto", model__dropout=0.2)
+    results = []
+    for _ in range(2):
+        finished = run(folder, "train")
+        assert finished.returncode == 0, finished.stderr
+        assert "blocks, inputs, norms, loss: compiled loops" in finished.stdout
+        results.append(tree(folder / "data/model"))
+    assert results[0] == results[1]
+
+
 def test_train_twice_gives_the_same_bytes(folder):
     before = tree(folder / "data/model")
     assert sorted(before) == [
@@ -188,6 +203,26 @@ def test_train_twice_gives_the_same_bytes(folder):
     set_params(folder, train__seed=2)
     train.main()
     assert (folder / "data/model/model.safetensors").read_bytes() != before["model.safetensors"]
+
+
+@pytest.mark.parametrize("kernels", ["auto", "plain"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_trains_and_ranks_by_the_kernels_that_train_names(
+    folder, capsys, loss, kernels
+):
+    set_params(folder, train__epochs=1, train__kernels=kernels, objective__loss=loss)
+    train.main()
+    said = capsys.readouterr().out
+    evaluate.main()
+    ranked = capsys.readouterr().out
+    description = json.loads((folder / "data/model/model.json").read_text())
+    assert (description["kernels"], description["objective"]["loss"]) == (kernels, loss)
+    plain = "blocks, inputs, norms{}, last states: plain PyTorch"
+    assert (plain.format(", loss") in said) == (plain.format("") in ranked) == (kernels == "plain")
+    assert ("blocks, inputs, norms" in ranked and "compiled loops" in ranked) == (kernels == "auto")
+    validation = pd.read_csv(folder / "data/model/validation.csv")
+    assert validation["valid_loss"].gt(0).all()
+    assert 0 < json.loads((folder / "metrics/test.json").read_text())["full"]["MRR"] <= 1
 
 
 def test_train_writes_what_it_says(pipeline):
@@ -222,7 +257,9 @@ def test_what_train_trains(folder, monkeypatch):
         return seen["history"]
 
     monkeypatch.setattr(train, "fit", fit_seen)
-    monkeypatch.setattr(train, "prepare", lambda model, report: seen.update(prepared=model))
+    monkeypatch.setattr(
+        train, "prepare", lambda *given, **options: seen.update(prepared=given, options=options)
+    )
     train.main()
     trainer, history = seen["trainer"], seen["history"]
 
@@ -233,20 +270,25 @@ def test_what_train_trains(folder, monkeypatch):
     expected = PARAMS["train"] | {"seed": 5, "epochs": 2}
     assert trainer.params.model_dump() == expected
     assert trainer.device == torch.device("cpu")
-    assert seen["prepared"] is trainer.model
+    assert seen["prepared"] == (trainer.model, trainer.objective.loss)
+    assert (seen["options"]["kernels"], seen["options"]["loops"]) == ("plain", True)
     sizes = {"num_users": NUM_USERS, "num_items": NUM_ITEMS}
     sequences = Sequences.load(folder / "data/split/train", **sizes)
-    np.testing.assert_array_equal(trainer.sequences.items, sequences.items)
+    np.testing.assert_array_equal(trainer.reader.sequences.items, sequences.items)
     targets = Targets.load(folder / "data/split/valid", **sizes)
-    reader = SequenceReader(sequences, 4, torch.device("cpu"), dense=False)
-    assert seen["validation"] == validation.validate(model, reader, targets)
+    reader = SequenceReader(sequences, 4, torch.device("cpu"), layout="grouped")
+    objective = ObjectiveParams.model_validate(PARAMS["objective"])
+    loss = LOSSES[objective.loss](objective, NUM_ITEMS)
+    assert seen["validation"] == validation.validate(model, reader, targets, loss)
 
     loaded = load_model(folder / "data/model", torch.device("cpu"))
     torch.testing.assert_close(
         dict(loaded.state_dict()), dict(trainer.model.state_dict()), rtol=0, atol=0
     )
     description = json.loads((folder / "data/model/model.json").read_text())
+    assert description["kernels"] == expected.pop("kernels") == "plain"
     assert description["train"] == expected
+    assert description["objective"] == PARAMS["objective"]
     assert description["best_epoch"] == history.best_epoch
     split_facts = json.loads((folder / "data/split/train/dataset.json").read_text())
     assert description["data"] == split_facts
@@ -271,7 +313,7 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     histories = Sequences.load(folder / "data/split/test", **sizes)
     targets = Targets.load(folder / "data/split/test", **sizes)
     model = load_model(folder / "data/model", cpu)
-    reader = SequenceReader(histories, 4, cpu, dense=False)
+    reader = SequenceReader(histories, 4, cpu, layout="grouped")
     ranks = rank_targets(model, reader, targets, filter_seen=filter_seen, top_k=10)
     params = EvaluateParams.model_validate({**changes, "device": "cpu"})
     expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
