@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "stages"))
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 import torch
-from sasrec.data.sequences import Sequences
+
 from sasrec.batching.batches import SequenceReader
+from sasrec.data.sequences import Sequences
 from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec

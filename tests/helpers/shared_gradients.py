@@ -31,6 +31,7 @@ def gradients(processes: World) -> dict[str, torch.Tensor]:
     users = np.repeat(np.arange(1, 12), lengths)
     items = generator.integers(1, NUM_ITEMS + 1, size=len(users))
     sequences = Sequences.from_interactions(users, items, 11)
+    torch.set_default_dtype(torch.float64)  # sums of either order are the same but for 1e-16
     trainer = trainer_of(
         sequences,
         num_items=NUM_ITEMS,
@@ -39,6 +40,7 @@ def gradients(processes: World) -> dict[str, torch.Tensor]:
         loops=False,
         world=processes,
     )
+    torch.set_default_dtype(torch.float32)
     trainer.objective.terms[0].negatives = FixedNegatives()
     trainer.model.train()
     held = {}

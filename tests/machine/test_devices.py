@@ -16,8 +16,8 @@ from toys import (
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
-from sasrec.machine.devices import choose_device, describe_device
 from sasrec.kernels.prepare import layout_for, prepare
+from sasrec.machine.devices import choose_device, describe_device
 from sasrec.model.sasrec import SASRec
 from sasrec.model.tables import VARIANTS
 from sasrec.objectives.objective import build_objective
@@ -83,7 +83,9 @@ class TestCuda:
     @every_variant
     def test_states_are_those_of_the_cpu(self, variant):
         model = toy_model(toy_config(variant=variant, num_heads=2))
-        reader = SequenceReader(toy_sequences(ROWS), MAX_LENGTH, torch.device("cpu"), layout="fixed")
+        reader = SequenceReader(
+            toy_sequences(ROWS), MAX_LENGTH, torch.device("cpu"), layout="fixed"
+        )
         batch, _ = reader.histories(np.arange(1, 6))
         expected, latest = model(batch)[batch.layout.real], model.last_states(batch)
         there = SequenceReader(toy_sequences(ROWS), MAX_LENGTH, CUDA, layout="fixed")

@@ -31,7 +31,9 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def test_gradients_equal_those_of_one_process(tmp_path: Path) -> None:
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    result = run(tmp_path, *launcher, str(ROOT / "tests/helpers/shared_gradients.py"), "shared.safetensors")
+    result = run(
+        tmp_path, *launcher, str(ROOT / "tests/helpers/shared_gradients.py"), "shared.safetensors"
+    )
     assert result.returncode == 0, result.stderr
     shared = load_file(tmp_path / "shared.safetensors")
     alone = gradients(World())

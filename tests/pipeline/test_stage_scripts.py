@@ -207,9 +207,7 @@ def test_train_twice_gives_the_same_bytes(folder):
 
 @pytest.mark.parametrize("kernels", ["auto", "plain"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_trains_and_ranks_by_the_kernels_that_train_names(
-    folder, capsys, loss, kernels
-):
+def test_every_loss_trains_and_ranks_by_the_kernels_that_train_names(folder, capsys, loss, kernels):
     set_params(folder, train__epochs=1, train__kernels=kernels, objective__loss=loss)
     train.main()
     said = capsys.readouterr().out

@@ -29,7 +29,6 @@ from sasrec.ranking import ranks as ranking
 from sasrec.ranking.ranks import rank_among
 from sasrec.ranking.validation import validate
 
-
 K = 3  # negatives a position, in training
 BINARY, CROSS = (
     LOSSES[name](toy_objective_params(num_negatives=K), NUM_ITEMS)

@@ -6,8 +6,8 @@ from torch.nn import functional
 from toy_training import trainer_of
 
 from sasrec.base.errors import UserError
-from sasrec.machine.distributed import World
 from sasrec.kernels.inputs import gradient_of
+from sasrec.machine.distributed import World
 from sasrec.objectives.objective import Term
 from sasrec.training import deferred_adam
 from sasrec.training import trainer as training
@@ -276,5 +276,7 @@ def test_what_is_put_elsewhere_is_refused(waiting, what, monkeypatch):
         trainer.model.zero_grad(set_to_none=True)
     else:
         weight.data = weight.data.clone()
-    with pytest.raises(UserError, match=f"the {what} of inputs.parts.item.embedding.weight were put elsewhere"):
+    with pytest.raises(
+        UserError, match=f"the {what} of inputs.parts.item.embedding.weight were put elsewhere"
+    ):
         trainer.run_epoch(1)

@@ -208,7 +208,9 @@ def test_two_threads_give_the_same_bytes_each_time():
 
 
 def test_a_seed_is_more_than_the_initial_weights():
-    losses = {trainer_of(seed=seed, model_seed=1, loops=False).run_epoch(1).loss for seed in (1, 2, 3)}
+    losses = {
+        trainer_of(seed=seed, model_seed=1, loops=False).run_epoch(1).loss for seed in (1, 2, 3)
+    }
     assert len(losses) == 3
 
 

@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from sasrec.base.params import Section
 
-
 # No machine holds more, and torch can count the weights.
 MOST = 1 << 40
 WIDEST = 1 << 20

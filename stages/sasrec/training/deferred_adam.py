@@ -164,8 +164,8 @@ class DeferredAdam:
         row = np.flatnonzero(self._gradient.numpy().any(1))[0]
         raise UserError(
             f"row {row} of {self.name} got a gradient in a step that did not say that it reads "
-            "it, and rows wait for the steps that do: let `items_read` of the term that reads it (in "
-            "sasrec.objectives) name every item, or give that term `reads = None`, for all items"
+            "it, and rows wait for the steps that do: let `items_read` of the term that reads it "
+            "(in sasrec.objectives) name every item, or give that term `reads = None`, for all"
         )
 
 
