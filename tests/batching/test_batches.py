@@ -105,7 +105,17 @@ def test_fixed_batches_by_hand():
     assert batch.targets.tolist() == [3, 0, 0, 23, 29, 0, 5, 11, 13]
 
 
-def test_packed_batches_are_for_the_cpu():
+def test_grouped_batches_by_hand():
+    rows = [[7, 3], [2, 2, 5, 11, 13], [17], [19, 23, 29]]
+    batch = reader_for(rows, 3, "grouped").training_batch(np.array([1, 4, 2]))
+    assert batch.users.tolist() == [2, 4, 1]
+    assert batch.inputs.layout.groups == ((1, 3), (1, 2), (1, 1))
+    assert batch.inputs.items.tolist() == [2, 5, 11, 19, 23, 7]
+    assert batch.targets.tolist() == [5, 11, 13, 23, 29, 3]
+
+
+@pytest.mark.parametrize("kind", ["packed", "grouped"])
+def test_batches_of_any_width_are_for_the_cpu(kind):
     with pytest.raises(AssertionError, match="on the CPU"):
         SequenceReader(toy_sequences([[1, 2]]), 3, torch.device("cuda"), layout="packed")
 

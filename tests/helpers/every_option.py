@@ -10,14 +10,17 @@ from itertools import product
 
 import numpy as np
 import torch
-from toys import OPTIONS, TRAIN_PARAMS, toy_config
+from toys import OPTIONS, toy_config, toy_objective_params, toy_train_params
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.kernels.compiled_code import compiled_here
-from sasrec.kernels.compiling import prepare
-from sasrec.model.sasrec import VARIANTS, ModelConfig, SASRec
+from sasrec.kernels.prepare import layout_for, prepare
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec
+from sasrec.model.tables import VARIANTS
+from sasrec.objectives.objective import build_objective
 from sasrec.ranking.ranks import rank_targets
 from sasrec.ranking.recommending import recommend
 from sasrec.training import trainer as training
@@ -48,16 +51,17 @@ def use(config: ModelConfig, users: int) -> None:
         items=np.full(users, NUM_ITEMS, np.int32),
         candidates=np.ones((users, 2), np.int32),
     )
-    model = SASRec(config, NUM_ITEMS, seed=1)
-    prepare(model)
     for training.DEFERRED_FROM, negatives in ((0, 1), (1e9, 3)):
-        params = TRAIN_PARAMS.model_copy(update={"num_negatives": negatives, "batch_size": users})
-        trainer = Trainer(SASRec(config, NUM_ITEMS, seed=1), sequences, params, CPU)
-        trainer.run_epoch(1)
-        for dense in (False, True):
-            reader = SequenceReader(sequences, LENGTH, CPU, dense=dense)
-            rank_targets(trainer.model, reader, targets)
-    recommend(trainer.model.eval(), [3, 1], 5)
+        model = SASRec(config, NUM_ITEMS, seed=1)
+        values = toy_objective_params(num_negatives=negatives)
+        objective = build_objective(values, sequences, NUM_ITEMS, CPU)
+        prepare(model, objective.loss, report=lambda line: None)
+        reader = SequenceReader(sequences, LENGTH, CPU, layout=layout_for(model))
+        Trainer(model, objective, reader, toy_train_params(batch_size=users)).run_epoch(1)
+        for layout in ("packed", "grouped", "fixed"):
+            reader = SequenceReader(sequences, LENGTH, CPU, layout=layout)
+            rank_targets(model, reader, targets, loss=objective.loss)
+    recommend(model.eval(), [3, 1], 5)
 
 
 if __name__ == "__main__":

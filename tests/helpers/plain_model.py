@@ -5,6 +5,8 @@ import math
 import torch
 from torch.nn import functional
 
+ITEMS = "inputs.parts.item.embedding.weight"
+
 
 class PlainSASRec:
     """The authors' model as formulas over padded sequences [B, L], in float64, without dropout."""

@@ -48,7 +48,8 @@ def trainer_of(
     values = toy_objective_params(**{"num_negatives": 1} | (objective or {}))
     settings = toy_train_params(**PARAMS | params)
     what = build_objective(values, sequences, num_items, CPU)
-    if loops and settings.precision == "float32" and not settings.compile:
+    plain = settings.kernels == "plain" or settings.precision != "float32" or settings.compile
+    if loops and not plain:
         attach(DROP_INS, model, what)
     layout = layout_for(model, compiled=settings.compile)
     reader = SequenceReader(sequences, model.config.max_length, CPU, layout=layout)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from toy_losses import toy_loss
 from toy_stages import run, set_params
-from toys import toy_sequences
+from toys import toy_objective_params, toy_sequences
 
 import evaluate
 import train
@@ -15,6 +15,7 @@ from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.model.checkpoint import load_model, read_description
+from sasrec.objectives.tables import LOSSES
 from sasrec.ranking.ranks import MANY_REPEATS, note_on_repeats
 from sasrec.ranking.validation import validate
 

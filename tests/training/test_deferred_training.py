@@ -12,6 +12,12 @@ from sasrec.objectives.objective import Objective
 from sasrec.training import deferred_adam, optimizer
 from sasrec.training import trainer as training
 from sasrec.training.deferred_adam import DeferredAdam
+from sasrec.training.optimizer import BETAS
+
+
+def deferred(trainer):
+    """The optimizers whose rows wait."""
+    return trainer.optimizer._deferred
 
 
 def weights_after(epochs, **settings):
@@ -165,6 +171,7 @@ def test_a_loss_over_items_that_it_declares_is_welcome(monkeypatch):
     trainer.run_epoch(1)
     dense, _ = trainer_with(over_all_items, 1, monkeypatch, least=1e9)
     dense.run_epoch(1)
+    assert steps == dense.objective.terms[1].done == [1, 2, 3, 4, 5]
     for (name, weight), other in zip(
         trainer.model.named_parameters(), dense.model.parameters(), strict=True
     ):

@@ -30,7 +30,7 @@ def validation_of(sampled, full=0.5, loss=1.0):
 
 def fit_scripted(values, **params):
     """Fit with scripted validations; returns the history, lines, weights at each, the model."""
-    trainer = trainer_of(**params)
+    trainer = trainer_of(loops=False, **params)
     script = iter(values)
     weights, lines = [], []
 
@@ -129,7 +129,7 @@ def test_of_several_processes_only_the_first_validates():
             return told.pop(0)
 
     told = [validation_of(value) for value in (0.1, 0.3, 0.2)]
-    trainer = trainer_of(epochs=3)
+    trainer = trainer_of(epochs=3, loops=False)
     trainer.world = Second(1, 2)
     trainer.run_epoch = lambda epoch: EpochStats(1.0, 1, 1.0)
     assert fit(trainer, pytest.fail, lambda line: None).best_epoch == 2

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from plain_model import PlainSASRec
+from plain_model import ITEMS, PlainSASRec
 from toy_training import (
     CPU,
     HISTORIES,
@@ -29,6 +29,7 @@ from sasrec.training import trainer as training
 from sasrec.training.fitting import fit
 
 
+@pytest.mark.parametrize("loops", [True, False])
 @pytest.mark.parametrize("num_negatives", [1, 3])
 def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
     trainer = trainer_of(
@@ -62,7 +63,7 @@ def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
 
 
 def test_an_epoch_learns_once_from_every_user_with_two_items(monkeypatch):
-    trainer = trainer_of(batch_size=3)
+    trainer = trainer_of(batch_size=3, loops=False)
     batches, _ = record_batches(trainer, monkeypatch)
     stats = [trainer.run_epoch(epoch) for epoch in range(1, 6)]
     # 1, 2, 9, 4 and 7 items but the first of each, at most max_length = 5.
@@ -129,7 +130,7 @@ def test_batches_are_prepared_by_what_they_hold(monkeypatch):
 
 def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
     monkeypatch.setattr(training, "PREPARED_NUMBERS", 1)
-    trainer, alive = trainer_of(batch_size=1), []
+    trainer, alive = trainer_of(batch_size=1, loops=False), []
     prepare = trainer._prepare
 
     def watched(users, generator):
@@ -164,7 +165,15 @@ def test_the_loss_of_a_model_that_knows_nothing(num_negatives):
     assert trainer.run_epoch(1).loss == pytest.approx(expected, rel=1e-5)
 
 
-def trained_bytes(folder, seed, dropout=0.5):
+@pytest.mark.parametrize("loops", [True, False])
+def test_the_loss_over_all_items_of_a_model_that_knows_nothing(loops):
+    trainer = trainer_of(objective={"loss": "cross_entropy"}, learning_rate=1e-12, loops=loops)
+    with torch.no_grad():
+        trainer.model.item_embedding.zero_()
+    assert trainer.run_epoch(1).loss == pytest.approx(math.log(13), rel=1e-5)
+
+
+def trained_bytes(folder, seed, loops, dropout=0.5):
     sequences, targets = circle(count=23)
     config = {"dropout": dropout}
     trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, config=config)
@@ -178,11 +187,12 @@ def trained_bytes(folder, seed, dropout=0.5):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path):
-    first, again = (trained_bytes(tmp_path / name, seed=5) for name in ("first", "again"))
+@pytest.mark.parametrize("loops", [True, False])
+def test_the_same_seed_gives_the_same_bytes(tmp_path, loops):
+    first, again = (trained_bytes(tmp_path / name, 5, loops) for name in ("first", "again"))
     assert sorted(first) == ["model.json", "model.safetensors"]
     assert first == again
-    other = trained_bytes(tmp_path / "other", seed=6)
+    other = trained_bytes(tmp_path / "other", 6, loops)
     assert other["model.safetensors"] != first["model.safetensors"]
 
 
@@ -201,7 +211,9 @@ def test_two_threads_give_the_same_bytes_each_time():
 
 
 def test_a_seed_is_more_than_the_initial_weights():
-    losses = {trainer_of(seed=seed, model_seed=1).run_epoch(1).loss for seed in (1, 2, 3)}
+    losses = {
+        trainer_of(seed=seed, model_seed=1, loops=False).run_epoch(1).loss for seed in (1, 2, 3)
+    }
     assert len(losses) == 3
 
 
@@ -213,7 +225,7 @@ def test_dropout_follows_the_seed_of_the_epoch_alone():
 
 
 def test_what_ran_before_does_not_change_an_epoch():
-    trainer = trainer_of(learning_rate=1e-30)
+    trainer = trainer_of(learning_rate=1e-30, loops=False)
     losses = [trainer.run_epoch(epoch).loss for epoch in (1, 2, 1)]
     assert losses[0] == losses[2] != losses[1]
 
@@ -276,8 +288,10 @@ def test_the_optimizer_is_adam_with_the_papers_settings():
     assert weights.numel() == sum(weight.numel() for weight in trainer.model.parameters())
 
 
-def test_padding_stays_zero():
-    trainer = trainer_of()
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_padding_stays_zero(loss, loops):
+    trainer = trainer_of(objective={"loss": loss}, loops=loops)
     trainer.run_epoch(1)
     assert not trainer.model.item_embedding[0].any()
 
@@ -307,7 +321,7 @@ def test_a_loss_that_is_no_number_is_a_sentence(value, monkeypatch):
 
 def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
     histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
-    trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1)
+    trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1, loops=False)
     assert trainer.users.tolist() == [1, 6]
     assert trainer.left_out == {
         "with fewer than two items in training, none of which has a next one": 2,
@@ -316,6 +330,15 @@ def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
     batches, _ = record_batches(trainer, monkeypatch)
     assert trainer.run_epoch(1).interactions == 1 + 2
     assert sorted(batch.users.item() for batch in batches) == [1, 6]
+
+
+def test_a_loss_over_all_items_learns_from_users_who_know_all_of_them():
+    histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
+    settings = {"objective": {"loss": "cross_entropy"}, "loops": False}
+    trainer = trainer_of(toy_sequences(histories), num_items=3, **settings)
+    assert trainer.users.tolist() == [1, 2, 5, 6]
+    assert list(trainer.left_out.values()) == [2]
+    assert trainer.run_epoch(1).interactions == 1 + 2 + 3 + 2
 
 
 def test_nobody_is_left_out_where_all_can_be_learnt_from():
