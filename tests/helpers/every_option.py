@@ -1,6 +1,6 @@
 """Whether a model trains and ranks by the kernels that were kept for its size, with any options.
 
-    PYTHONPATH=stages python tests/helpers/every_option.py HIDDEN_SIZE NUM_HEADS
+    PYTHONPATH=stages:tests/helpers python tests/helpers/every_option.py HIDDEN_SIZE NUM_HEADS
 
 Prints what this process compiled for itself, or "nothing".
 """

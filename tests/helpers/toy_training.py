@@ -39,7 +39,7 @@ def trainer_of(
     objective=None,
     model_seed=1,
     loops=True,
-    world=None,
+    world=World(),  # noqa: B008, it is immutable
     **params,
 ):
     """A trainer on the CPU, as stages/train.py makes one; `params` are keys of `train`."""
@@ -53,7 +53,7 @@ def trainer_of(
         attach(DROP_INS, model, what)
     layout = layout_for(model, compiled=settings.compile)
     reader = SequenceReader(sequences, model.config.max_length, CPU, layout=layout)
-    return Trainer(model, what, reader, settings, world or World())
+    return Trainer(model, what, reader, settings, world)
 
 
 def circle(num_items=11, count=101, length=6):

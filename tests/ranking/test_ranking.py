@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_ranking import (
-    LOSS,
     NUM_ITEMS,
     allowed_items,
     loop_rank,
@@ -147,15 +146,44 @@ def test_the_number_of_threads_changes_no_byte(monkeypatch):
         assert one == four
 
 
-def test_every_layout_ranks_alike():
+@pytest.mark.parametrize("loss", [BINARY, CROSS])
+def test_layouts_rank_alike(loss):
     sequences, targets = random_case(seed=13)
     model = random_model(4)
-    first, *others = (
-        rank(model, sequences, targets, layout=layout) for layout in ("packed", "grouped", "fixed")
+    packed, *others = (
+        rank(model, sequences, targets, loss=loss, layout=layout)
+        for layout in ("packed", "grouped", "fixed")
     )
     for other in others:
-        np.testing.assert_array_equal(first.full, other.full)
-        np.testing.assert_array_equal(first.sampled, other.sampled)
+        np.testing.assert_array_equal(other.full, packed.full)
+        np.testing.assert_array_equal(other.sampled, packed.sampled)
+        np.testing.assert_allclose(other.losses, packed.losses, rtol=1e-5)
+
+
+def test_the_loss_over_all_items_equals_a_loop():
+    sequences, targets = random_case(seed=3)
+    model = random_model(5)
+    ranks = rank(model, sequences, targets, loss=CROSS)
+    for row, user in enumerate(targets.users):
+        scores = scores_alone(model, sequences.of(user))
+        total = sum(math.exp(score) for score in scores[1:])
+        expected = math.log(total) - scores[int(targets.items[row])]
+        assert ranks.losses[row] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_loss_that_needs_no_candidates_is_known_without_them():
+    sequences, targets = random_case(seed=23)
+    fewer = replace(targets, candidates=np.zeros_like(targets.candidates))
+    assert np.isnan(rank(random_model(2), sequences, fewer, loss=BINARY).losses).all()
+    expected, found = (
+        rank(random_model(2), sequences, some, loss=CROSS).losses for some in (targets, fewer)
+    )
+    assert found.tolist() == expected.tolist()
+
+
+def test_no_loss_is_given_where_none_is_asked_for():
+    sequences, targets = random_case(seed=23)
+    assert np.isnan(rank(random_model(2), sequences, targets).losses).all()
 
 
 def test_who_has_no_candidates_is_ranked_among_all_items_only():
@@ -256,7 +284,7 @@ def test_validation_sums_the_ranks_up():
     sequences = toy_sequences([[2], [2]])
     targets = targets_of([1, 4], [[3, 5], [3, 5]])
     reader = SequenceReader(sequences, 5, torch.device("cpu"), layout="packed")
-    result = validate(model, reader, targets, LOSS)
+    result = validate(model, reader, targets, BINARY)
     mean = (math.log1p(math.exp(2)) + math.log1p(math.exp(3))) / 2
     assert result.loss == pytest.approx(
         (math.log1p(math.exp(-4)) + math.log1p(math.exp(-1))) / 2 + K * mean
