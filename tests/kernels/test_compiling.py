@@ -205,7 +205,7 @@ def test_a_compiling_process_ends_with_its_parent(cache, how):
 @pytest.mark.usefixtures("pipeline")  # for which the kernels of this size were compiled
 def test_nothing_is_compiled_that_was_not_kept():
     finished = subprocess.run(
-        [sys.executable, HELPERS / "every_option.py", "6", "1"],
+        [sys.executable, HELPERS / "every_option.py"],
         env=os.environ | {"PYTHONPATH": str(STAGES), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
