@@ -1,11 +1,10 @@
-"""Whether a model trains and ranks by the kernels that were kept for its size, with any options.
+"""Whether models of any size and kind train and rank by the loops that were kept.
 
-    PYTHONPATH=stages:tests/helpers python tests/helpers/every_option.py HIDDEN_SIZE NUM_HEADS
+    PYTHONPATH=stages python tests/helpers/every_option.py
 
 Prints what this process compiled for itself, or "nothing".
 """
 
-import sys
 from itertools import product
 
 import numpy as np
@@ -16,13 +15,12 @@ from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.kernels.compiled_code import compiled_here
-from sasrec.kernels.prepare import layout_for, prepare
+from sasrec.kernels.prepare import prepare
 from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec
 from sasrec.model.tables import VARIANTS
 from sasrec.objectives.objective import build_objective
 from sasrec.ranking.ranks import rank_targets
-from sasrec.ranking.recommending import recommend
 from sasrec.training import trainer as training
 from sasrec.training.trainer import Trainer
 
@@ -31,17 +29,15 @@ NUM_ITEMS, LENGTH = 23, 11
 
 
 def main() -> None:
-    size, num_heads = map(int, sys.argv[1:])
     for variant, changes in product(VARIANTS, OPTIONS.values()):
-        for dropout, users in ((0.0, 300), (0.2, 5)):
+        for size, dropout, users in ((6, 0.0, 300), (12, 0.2, 5)):
             values = changes | {"variant": variant, "dropout": dropout}
-            values |= {"hidden_size": size, "num_heads": num_heads, "max_length": LENGTH}
-            use(toy_config(**values), users)
+            use(toy_config(**values, hidden_size=size, max_length=LENGTH), users)
     print("\n".join(compiled_here()) or "nothing")
 
 
 def use(config: ModelConfig, users: int) -> None:
-    """Prepare, train, rank and recommend."""
+    """Prepare, train and rank."""
     draw = np.random.default_rng(1)
     lengths = draw.integers(2, 2 * LENGTH, users)
     items = draw.integers(1, NUM_ITEMS, lengths.sum()).astype(np.int32)
@@ -53,15 +49,15 @@ def use(config: ModelConfig, users: int) -> None:
     )
     for training.DEFERRED_FROM, negatives in ((0, 1), (1e9, 3)):
         model = SASRec(config, NUM_ITEMS, seed=1)
-        values = toy_objective_params(num_negatives=negatives)
-        objective = build_objective(values, sequences, NUM_ITEMS, CPU)
-        prepare(model, objective.loss, report=lambda line: None)
-        reader = SequenceReader(sequences, LENGTH, CPU, layout=layout_for(model))
-        Trainer(model, objective, reader, toy_train_params(batch_size=users)).run_epoch(1)
+        objective = build_objective(
+            toy_objective_params(num_negatives=negatives), sequences, NUM_ITEMS, CPU
+        )
+        prepare(model, objective.loss, report=lambda _: None)
         for layout in ("packed", "grouped", "fixed"):
             reader = SequenceReader(sequences, LENGTH, CPU, layout=layout)
-            rank_targets(model, reader, targets, loss=objective.loss)
-    recommend(model.eval(), [3, 1], 5)
+            params = toy_train_params(batch_size=users)
+            Trainer(model, objective, reader, params).run_epoch(1)
+            rank_targets(model, reader, targets)
 
 
 if __name__ == "__main__":

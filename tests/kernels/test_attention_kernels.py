@@ -7,9 +7,8 @@ from gradient_checks import CLOSE, randoms
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from toy_attention import plain
-from toys import toy_layout
 
-from sasrec.batching.layout import Layout
+from sasrec.batching.layout import Layout, lay_out_fixed, lay_out_packed
 from sasrec.kernels.loops.attention import attend, attend_backward, exp_single
 from sasrec.kernels.parts import compiled, run_parts
 from sasrec.kernels.spans import spans_of
@@ -63,13 +62,20 @@ class Loops:
         return found
 
 
+def toy_layout(lengths, width=None):
+    lengths = np.array(lengths)
+    if width is None:
+        return lay_out_packed(lengths)
+    return lay_out_fixed(torch.from_numpy(lengths), width)
+
+
 def assert_plain(lengths, num_heads, width=None, rate=0, dtype=torch.float64, **close):
     layout, loops = toy_layout(lengths, width), Loops(num_heads, dtype)
     parts = randoms(*[(len(layout.real), SIZE)] * 3, dtype=dtype)
     threshold, scale, units, factors = round(256 * rate), 1.0, None, None
     if rate:
         scale = 256 / (256 - threshold)
-        count = num_heads * layout.spans.pairs
+        count = num_heads * spans_of(layout).pairs
         units = np.random.default_rng(5).integers(0, 256, count, np.uint8)
         factors = torch.from_numpy((units >= threshold) * scale).to(dtype)
     out = loops.forward(layout, parts, units, threshold, scale)
@@ -99,7 +105,7 @@ def test_any_lengths(lengths, rate):
 
 def test_shared_by_threads(two_threads):
     lengths = [33, 40] * 10
-    assert len(toy_layout(lengths).spans.edges) == 3
+    assert len(spans_of(toy_layout(lengths)).edges) == 3
     assert_plain(lengths, 1, rate=0.5)
 
 

@@ -11,12 +11,10 @@ import numba
 import pytest
 from places import TESTS
 from toy_stages import STAGES
-from toys import toy_config
 
 from sasrec.base.private_file import PrivateFile
 from sasrec.kernels import compiled_code, compiling
-from sasrec.kernels.compiling import CompilingError, prepare
-from sasrec.model.sasrec import SASRec
+from sasrec.kernels.compiling import CompilingError, load_loops
 
 HELPERS = TESTS / "helpers"
 
@@ -163,9 +161,8 @@ def test_a_process_that_fails_is_named_shortly(cache, monkeypatch):
     monkeypatch.setattr(compiling, "WARMUP", "no_such_module")
     with pytest.raises(CompilingError, match=r"^.*No module named no_such_module$"):
         compiling._compile()
-    monkeypatch.setattr(compiling, "check_blocks", lambda model: None)
     said = []
-    prepare(SASRec(toy_config(), 9, seed=1), said.append)
+    load_loops(said.append)
     assert said[1].startswith("compiling loops failed (")
     assert said[1].endswith("each is compiled when it is first needed")
     assert not list(cache.rglob("loops-*[!k]"))
@@ -208,7 +205,7 @@ def test_a_compiling_process_ends_with_its_parent(cache, how):
 @pytest.mark.usefixtures("pipeline")  # for which the kernels of this size were compiled
 def test_nothing_is_compiled_that_was_not_kept():
     finished = subprocess.run(
-        [sys.executable, HELPERS / "every_option.py", "6", "1"],
+        [sys.executable, HELPERS / "every_option.py"],
         env=os.environ | {"PYTHONPATH": str(STAGES), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

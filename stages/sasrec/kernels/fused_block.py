@@ -53,10 +53,10 @@ def fused_block(
         weights: as the model has them; projection and its bias may be None.
         dropout: None where nothing is dropped.
     """
-    return _Block.apply(x, layout, setting, dropout, *weights)
+    return FusedBlock.apply(x, layout, setting, dropout, *weights)
 
 
-class _Block(torch.autograd.Function):
+class FusedBlock(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, layout, setting, dropout, *weights):  # noqa: ANN001, ANN002, ANN205
         x, spans, given = x.contiguous(), spans_of(layout), BlockWeights(*weights)
