@@ -14,7 +14,16 @@ from gradient_checks import (
 )
 from toy_attention import plain
 from toy_losses import loss_of, toy_loss
-from toys import LAYOUTS, NUM_ITEMS, OPTIONS, ROWS, toy_batch, toy_config, toy_model
+from toys import (
+    LAYOUTS,
+    NUM_ITEMS,
+    OPTIONS,
+    ROWS,
+    toy_batch,
+    toy_config,
+    toy_model,
+    toy_objective_params,
+)
 
 from sasrec.batching.batches import Batch
 from sasrec.kernels.drop_ins import PLAIN, attach, detach, is_attached, plainly
@@ -23,6 +32,8 @@ from sasrec.kernels.tables import DROP_INS, LOOPS
 from sasrec.model.attention import SoftmaxAttention
 from sasrec.model.norm import LayerNorm
 from sasrec.model.tables import VARIANTS
+from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
+from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
 
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_option = pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
@@ -71,9 +82,7 @@ def test_a_model_with_dropout_and_its_gradients(variant, option, layout, positio
         result = loss_of(model, batch, loss)
         used = nodes_behind(result)
         assert used >= BY_HAND if by_loops else not BY_HAND & used
-        assert ("FusedBlockBackward" in used) == (
-            by_loops and config.num_blocks > 0
-        )
+        assert ("FusedBlockBackward" in used) == (by_loops and config.num_blocks > 0)
         result.backward()
         results.append((result, dict(model.named_parameters())))
     (loss, mine), (expected, theirs) = results
@@ -239,9 +248,11 @@ def slots(num_negatives):
 
 @pytest.mark.parametrize("num_negatives", [1, 2, 5])
 @pytest.mark.parametrize("at_once", [1, 5, 1 << 20])
-def test_loss(num_negatives, at_once, monkeypatch):
+@pytest.mark.parametrize("kind", [BinaryCrossEntropy, GeneralisedBinaryCrossEntropy])
+def test_loss(num_negatives, at_once, kind, monkeypatch):
     monkeypatch.setattr("sasrec.kernels.loss.SCORED_AT_ONCE", at_once)
-    leaves, loss = randoms((11, 3), (NUM_ITEMS + 1, 3)), toy_loss()
+    leaves = randoms((11, 3), (NUM_ITEMS + 1, 3))
+    loss, plain_loss = (kind(toy_objective_params(), NUM_ITEMS) for _ in range(2))
     expected = loss(*leaves, *slots(num_negatives))
     assert attach(DROP_INS, loss) == {"loss": LOOPS}
     found = loss(*leaves, *slots(num_negatives))
@@ -250,7 +261,7 @@ def test_loss(num_negatives, at_once, monkeypatch):
     assert_same_in_inference(lambda *given: loss(*given, *slots(num_negatives)), leaves)
     assert_adds_to_gradients(
         lambda *given: loss(*given, *slots(num_negatives)) / 7,
-        lambda *given: toy_loss()(*given, *slots(num_negatives)) / 7,
+        lambda *given: plain_loss(*given, *slots(num_negatives)) / 7,
         leaves,
     )
 
