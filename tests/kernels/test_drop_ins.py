@@ -71,9 +71,7 @@ def test_a_model_with_dropout_and_its_gradients(variant, option, layout, positio
         result = loss_of(model, batch, loss)
         used = nodes_behind(result)
         assert used >= BY_HAND if by_loops else not BY_HAND & used
-        assert ("FusedBlockBackward" in used) == (
-            by_loops and config.num_blocks > 0
-        )
+        assert ("FusedBlockBackward" in used) == (by_loops and config.num_blocks > 0)
         result.backward()
         results.append((result, dict(model.named_parameters())))
     (loss, mine), (expected, theirs) = results
