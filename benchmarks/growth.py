@@ -13,14 +13,11 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from timing import Timing, describe_machine
-from workloads import Workload, train_params
+from workloads import Workload, build_trainer, train_params
 
 from sasrec.data.sequences import Sequences
-from sasrec.kernels.compiling import prepare
 from sasrec.machine.devices import choose_device
-from sasrec.model.sasrec import SASRec
 from sasrec.training import trainer as training
-from sasrec.training.trainer import Trainer
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -73,9 +70,8 @@ def epoch_seconds(shape: dict[str, int], arguments: argparse.Namespace, device) 
     offsets = np.concatenate([[0], np.arange(shape["users"] + 1) * per_user])
     items = generator.integers(1, shape["items"] + 1, offsets[-1], dtype=np.int32)
     workload = Workload("", Sequences(offsets, items), shape["items"], shape["length"], 0.2)
-    model = SASRec(workload.config(), shape["items"], seed=1)
-    prepare(model.to(device))
-    trainer = Trainer(model, workload.train, train_params(arguments.device), device)
+    params = train_params(arguments.device)
+    trainer = build_trainer(workload.config(), workload.train, shape["items"], params, device)
     trainer.run_epoch(1)
     return Timing([trainer.run_epoch(2 + i).seconds for i in range(arguments.repeats)])
 

@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from peer import Peer
 from timing import Timing, describe_machine, matrix_product_peak, once
-from workloads import Workload, games, movielens, train_params
+from workloads import Workload, build_trainer, games, movielens, train_params
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
-from sasrec.kernels.compiling import prepare
+from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.sasrec import SASRec
 from sasrec.ranking.ranks import rank_targets
-from sasrec.training.trainer import Trainer
 
 
 def main() -> None:
@@ -52,9 +51,7 @@ def report_epoch(
 ) -> None:
     train = workload.train
     params = train_params(arguments.device, **extra(arguments))
-    model = SASRec(workload.config(), workload.num_items, seed=1)
-    prepare(model.to(device))
-    trainer = Trainer(model, train, params, device)
+    trainer = build_trainer(workload.config(), train, workload.num_items, params, device)
     trainer.run_epoch(1)
     ours, theirs = [], []
     for repeat in range(arguments.repeats):
@@ -80,7 +77,8 @@ def report_ranking(
     candidates = generator.integers(1, workload.num_items + 1, (len(users), 101), dtype=np.int32)
     targets = Targets(users, candidates[:, 0], candidates[:, 1:])
     model = SASRec(workload.config(), workload.num_items, seed=1).to(device)
-    reader = SequenceReader(histories, workload.max_length, device, dense=device.type != "cpu")
+    prepare(model, kernels=arguments.kernels)
+    reader = SequenceReader(histories, workload.max_length, device, layout=layout_for(model))
     theirs = []
 
     def rank() -> None:
@@ -118,7 +116,7 @@ def epoch_operations(lengths: np.ndarray, size: int, blocks: int) -> float:
 
 
 def extra(arguments: argparse.Namespace) -> dict[str, object]:
-    return {"precision": arguments.precision, "compile": arguments.compile}
+    return {key: getattr(arguments, key) for key in ("precision", "compile", "kernels")}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -132,6 +130,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"])
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--kernels", default="auto", choices=["auto", "plain"])
     return parser.parse_args()
 
 

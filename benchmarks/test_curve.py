@@ -23,10 +23,12 @@ from sasrec.base.script import run_main
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
-from sasrec.kernels.compiling import prepare
+from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.params import ModelParams
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.objective import build_objective
+from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.metrics import metric_values, summarise
 from sasrec.ranking.ranks import Ranks, rank_targets
 from sasrec.training.trainer import Trainer, TrainParams
@@ -48,9 +50,15 @@ def main() -> None:
     params = load_params("train", TrainParams)
     config = load_params("model", ModelParams).resolve(facts["name"])
     model = SASRec(config, facts["num_items"], params.seed)
-    prepare(model)
-    trainer = Trainer(model, train, params, CPU)
-    reader = SequenceReader(histories, config.max_length, CPU, dense=False)
+    objective = build_objective(
+        load_params("objective", ObjectiveParams), train, facts["num_items"], CPU
+    )
+    prepare(model, objective.loss, kernels=params.kernels)
+    train_reader, reader = (
+        SequenceReader(sequences, config.max_length, CPU, layout=layout_for(model))
+        for sequences in (train, histories)
+    )
+    trainer = Trainer(model, objective, train_reader, params)
     unseen = facts["num_items"] - histories.lengths[targets.users] + 1  # as the authors draw
 
     rows, evaluations = [], []

@@ -9,12 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "stages"))
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
+import torch
+
+from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
-from sasrec.model.sasrec import ModelConfig
-from sasrec.training.trainer import TrainParams
+from sasrec.kernels.prepare import layout_for, prepare
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec
+from sasrec.objectives.objective import build_objective
+from sasrec.objectives.params import ObjectiveParams
+from sasrec.training.trainer import Trainer, TrainParams
+
+# What params.yaml has, section by section: valid values for all keys.
+SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -47,39 +59,31 @@ class Workload:
 
     def config(self, **changes: object) -> ModelConfig:
         """The paper's model for this dataset."""
-        values = {
-            "variant": "official",
-            "hidden_size": 50,
-            "num_blocks": 2,
-            "num_heads": 1,
-            "max_length": self.max_length,
-            "dropout": self.dropout,
-            "output_projection": False,
-            "position_embedding": True,
-            "tied_embedding": True,
-            "residual": True,
-            "initialisation": "xavier_uniform",
-        }
-        return ModelConfig.model_validate(values | changes)
+        own = {"variant": "official", "max_length": self.max_length, "dropout": self.dropout}
+        return ModelConfig.model_validate(SECTIONS["model"] | own | changes)
 
 
 def train_params(device: str, **changes: object) -> TrainParams:
     """The paper's training, on `device`."""
-    values = {
-        "epochs": 1,
-        "batch_size": 128,
-        "learning_rate": 0.001,
-        "num_negatives": 1,
-        "valid_every": 1,
-        "patience": 1,
-        "monitor": "sampled",
-        "seed": 1,
-        "device": device,
-        "processes": 1,
-        "precision": "float32",
-        "compile": False,
-    }
-    return TrainParams.model_validate(values | changes)
+    return TrainParams.model_validate(SECTIONS["train"] | {"device": device} | changes)
+
+
+def build_trainer(
+    config: ModelConfig,
+    sequences: Sequences,
+    num_items: int,
+    params: TrainParams,
+    device: torch.device,
+) -> Trainer:
+    """A trainer as stages/train.py makes one; prints what computes it."""
+    model = SASRec(config, num_items, seed=params.seed).to(device)
+    values = ObjectiveParams.model_validate(SECTIONS["objective"])
+    objective = build_objective(values, sequences, num_items, device)
+    loops = params.precision == "float32" and not params.compile
+    prepare(model, objective.loss, kernels=params.kernels, loops=loops)
+    layout = layout_for(model, compiled=params.compile)
+    reader = SequenceReader(sequences, config.max_length, device, layout=layout)
+    return Trainer(model, objective, reader, params)
 
 
 def from_file(name: str, path: Path, max_length: int, dropout: float) -> Workload:

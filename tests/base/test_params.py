@@ -10,11 +10,17 @@ from pydantic import Field
 from sasrec.base.errors import UserError
 from sasrec.base.params import Section, load_params
 from sasrec.model.params import ModelParams
+from sasrec.objectives.params import ObjectiveParams
 from sasrec.sources.params import DataParams
 from sasrec.training.trainer import TrainParams
 
 REPOSITORY = ROOT
-KINDS = {"data": DataParams, "model": ModelParams, "train": TrainParams}
+KINDS = {
+    "data": DataParams,
+    "model": ModelParams,
+    "objective": ObjectiveParams,
+    "train": TrainParams,
+}
 
 
 class Toy(Section):
@@ -95,13 +101,13 @@ MISTAKES = {
     ),
     "unknown section": (
         GOOD.replace("train", "trian"),
-        "unknown section 'trian' (allowed: data, split, model, train, evaluate); "
+        "unknown section 'trian' (allowed: data, split, model, objective, train, evaluate); "
         "did you mean train?",
     ),
     "no section": ("model:\n  a: 1\n", "section 'train' is missing or is not a mapping"),
     "section is a list": ("train: [1, 2]\n", "section 'train' is missing or is not a mapping"),
-    "empty file": ("", "expected sections data, split, model, train, evaluate"),
-    "a list": ("- 1\n", "expected sections data, split, model, train, evaluate"),
+    "empty file": ("", "expected sections data, split, model, objective, train, evaluate"),
+    "a list": ("- 1\n", "expected sections data, split, model, objective, train, evaluate"),
 }
 
 

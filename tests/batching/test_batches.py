@@ -12,7 +12,7 @@ from toys import by_row, toy_sequences
 from sasrec.batching.batches import Batch, SequenceReader, epoch_batches
 from sasrec.batching.layout import Kind, Layout
 
-every_kind = pytest.mark.parametrize("kind", ["packed", "grouped", "fixed"])
+KINDS = ("packed", "grouped", "fixed")
 sequences_of_items = st.lists(
     st.lists(st.integers(1, 97), min_size=1, max_size=17), min_size=1, max_size=13
 )
@@ -30,6 +30,7 @@ def reader_for(rows: list[list[int]], max_length: int, layout: Kind) -> Sequence
 
 
 def assert_laid_out(layout: Layout, lengths: list[int], max_length: int, kind: Kind) -> None:
+    """Fixed: a row of `max_length` each; grouped: no wider than the longest; else no padding."""
     assert layout.lengths.tolist() == lengths
     if kind == "packed":
         assert layout.groups is None
@@ -37,20 +38,19 @@ def assert_laid_out(layout: Layout, lengths: list[int], max_length: int, kind: K
     elif kind == "fixed":
         assert layout.groups == ((len(lengths), max_length),)
     else:
-        assert lengths == sorted(lengths, reverse=True)
-        assert sum(count for count, _ in layout.groups) == len(lengths)
+        assert sum(rows.count for rows in layout.groups) == len(lengths)
+        assert layout.groups[0].width == max(lengths)
 
 
 def in_order(users: list[int], lengths: list[int], kind: Kind) -> list[int]:
-    """The users as a batch holds them: the longest first where they are grouped."""
+    """As they were asked for; grouped, the longest first."""
     if kind != "grouped":
         return users
-    places = sorted(range(len(users)), key=lambda place: -lengths[place])
-    return [users[place] for place in places]
+    return [user for _, user in sorted(zip(lengths, users, strict=True), key=lambda x: -x[0])]
 
 
 @given(rows=sequences_of_items, max_length=st.integers(1, 19), data=st.data())
-@every_kind
+@pytest.mark.parametrize("kind", KINDS)
 def test_training_batch(kind, rows, max_length, data):
     long_enough = [user for user, row in enumerate(rows, 1) if len(row) >= 2]
     if not long_enough:
@@ -70,7 +70,7 @@ def test_training_batch(kind, rows, max_length, data):
 
 
 @given(rows=sequences_of_items, max_length=st.integers(1, 19), data=st.data())
-@every_kind
+@pytest.mark.parametrize("kind", KINDS)
 def test_histories(kind, rows, max_length, data):
     users = data.draw(st.permutations(range(1, len(rows) + 1)))
     batch, drawn = reader_for(rows, max_length, kind).histories(np.array(users))
@@ -105,9 +105,19 @@ def test_fixed_batches_by_hand():
     assert batch.targets.tolist() == [3, 0, 0, 23, 29, 0, 5, 11, 13]
 
 
-def test_packed_batches_are_for_the_cpu():
+def test_grouped_batches_by_hand():
+    rows = [[7, 3], [2, 2, 5, 11, 13], [17], [19, 23, 29]]
+    batch = reader_for(rows, 3, "grouped").training_batch(np.array([1, 4, 2]))
+    assert batch.users.tolist() == [2, 4, 1]
+    assert batch.inputs.layout.groups == ((1, 3), (1, 2), (1, 1))
+    assert batch.inputs.items.tolist() == [2, 5, 11, 19, 23, 7]
+    assert batch.targets.tolist() == [5, 11, 13, 23, 29, 3]
+
+
+@pytest.mark.parametrize("kind", ["packed", "grouped"])
+def test_batches_of_any_width_are_for_the_cpu(kind):
     with pytest.raises(AssertionError, match="on the CPU"):
-        SequenceReader(toy_sequences([[1, 2]]), 3, torch.device("cuda"), layout="packed")
+        SequenceReader(toy_sequences([[1, 2]]), 3, torch.device("cuda"), layout=kind)
 
 
 def test_a_user_without_positions_is_an_error():

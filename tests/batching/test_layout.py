@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import LAYOUTS
 
 from sasrec.batching.layout import (
     GROUPS,
@@ -14,6 +13,7 @@ from sasrec.batching.layout import (
     lay_out_grouped,
     lay_out_packed,
 )
+from sasrec.kernels.spans import spans_of
 
 some_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=20)
 
@@ -37,9 +37,17 @@ def assert_layout(layout: Layout, lengths: list[int], starts: list[int], slots: 
     for tensor in (layout.lengths, layout.last_slots, layout.sequences, layout.positions):
         assert tensor.dtype == torch.int64
 
+    spans = spans_of(layout)
+    assert spans.starts.tolist() == starts
+    assert spans.lengths.tolist() == lengths
+    pairs = [sum(range(length + 1)) for length in lengths]
+    assert spans.triangles.tolist() == [sum(pairs[:number]) for number in range(len(lengths))]
+    assert spans.pairs == sum(pairs)
+    assert (spans.edges[0], spans.edges[-1]) == (0, len(lengths))
+
 
 @given(lengths=some_lengths)
-def test_packed(lengths):
+def test_sequences_lie_end_to_end(lengths):
     starts = [sum(lengths[:number]) for number in range(len(lengths))]
     layout = lay_out_packed(np.array(lengths))
     assert layout.groups is None
@@ -47,7 +55,7 @@ def test_packed(lengths):
 
 
 @given(lengths=some_lengths, width=st.integers(7, 11))
-def test_fixed(lengths, width):
+def test_fixed_layout(lengths, width):
     layout = lay_out_fixed(torch.tensor(lengths), width)
     assert layout.groups == ((len(lengths), width),)
     starts = [number * width for number in range(len(lengths))]
@@ -55,43 +63,57 @@ def test_fixed(lengths, width):
 
 
 @given(lengths=some_lengths)
-def test_grouped(lengths):
+def test_grouped_layout(lengths):
     lengths = sorted(lengths, reverse=True)
     layout = lay_out_grouped(np.array(lengths))
-    assert len(layout.groups) == min(GROUPS, len(lengths))
-    counts = [rows.count for rows in layout.groups]
+    counts, widths = zip(*layout.groups, strict=True)
+    assert len(counts) == min(GROUPS, len(lengths))
+    assert sum(counts) == len(lengths)
     assert max(counts) - min(counts) <= 1
-    starts, first = [], 0
-    for count, width in layout.groups:
-        assert width == lengths[len(starts)], "as wide as the group's longest"
-        starts += [first + number * width for number in range(count)]
-        first += count * width
-    assert_layout(layout, lengths, starts, first)
+    by_sequence = [width for count, width in layout.groups for _ in range(count)]
+    firsts = [sum(counts[:number]) for number in range(len(counts))]
+    assert list(widths) == [lengths[first] for first in firsts], "as wide as its longest"
+    starts = [sum(by_sequence[:number]) for number in range(len(lengths))]
+    assert_layout(layout, lengths, starts, sum(by_sequence))
 
 
-def test_grouped_sequences_come_in_falling_order():
+def test_grouped_sequences_come_longest_first():
     with pytest.raises(AssertionError):
-        lay_out_grouped(np.array([2, 3]))
+        lay_out_grouped(np.array([3, 5]))
 
 
-@given(lengths=some_lengths, kind=st.sampled_from(["packed", "grouped", "fixed"]))
-def test_rows_and_back(lengths, kind):
-    lengths = sorted(lengths, reverse=True)
-    layout = LAYOUTS[kind](np.array(lengths))
-    x = torch.arange(len(layout.real) * 6.0).view(-1, 2, 3).requires_grad_()
+WAYS = {
+    "packed": lay_out_packed,
+    "grouped": lay_out_grouped,
+    "fixed": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), 7),
+    "wide": lambda lengths: lay_out_fixed(torch.from_numpy(lengths), 9),
+}
+
+
+@given(lengths=some_lengths)
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_and_back(way, lengths):
+    if way == "grouped":
+        lengths = sorted(lengths, reverse=True)
+    layout = WAYS[way](np.array(lengths))
+    x = torch.arange(len(layout.real) * 2.0).view(-1, 2).requires_grad_()
     rows = layout.to_rows(x)
-    number = 0
-    for group in rows:
-        assert group.shape[1:] == (lengths[number] if kind == "grouped" else max(lengths), 2, 3)
-        for row in group:
-            own = layout.real & (layout.sequences == number)
-            assert torch.equal(row[: lengths[number]], x[own])
-            number += 1
-    assert number == len(lengths)
+    width = {"packed": max(lengths), "fixed": 7, "wide": 9}.get(way)
+    shapes = layout.groups if width is None else [(len(lengths), width)]
+    assert [part.shape for part in rows] == [(*shape, 2) for shape in shapes]
+    for number, row in enumerate(row for part in rows for row in part):
+        own = layout.real & (layout.sequences == number)
+        assert torch.equal(row[: lengths[number]], x[own])
     back = layout.from_rows(rows)
     assert torch.equal(back[layout.real], x[layout.real])
     back[layout.real].sum().backward()
-    assert torch.equal(x.grad, layout.real[:, None, None].expand(-1, 2, 3).float())
+    assert torch.equal(x.grad, layout.real[:, None].expand(-1, 2).float())
+
+
+def test_many_long_sequences_are_shared_out_evenly(two_threads):
+    spans = spans_of(lay_out_packed(np.array([40] * 50 + [10] * 40)))
+    assert len(spans.edges) == 3
+    assert spans.edges[1] == pytest.approx(29, abs=2)  # each of the long ones costs 5.6 short ones
 
 
 def test_fixed_layouts_by_hand():

@@ -5,6 +5,8 @@ import math
 import torch
 from torch.nn import functional
 
+ITEMS = "inputs.parts.item.embedding.weight"
+
 
 class PlainSASRec:
     """The authors' model as formulas over padded sequences [B, L], in float64, without dropout."""
@@ -29,17 +31,14 @@ class PlainSASRec:
     def states(self, items):
         """int64 [B, L], 0 padding on the left: [B, L, D]."""
         length = items.shape[1]
-        x = self.weights["inputs.parts.item.embedding.weight"][items] * math.sqrt(self.size)
+        x = self.weights[ITEMS][items] * math.sqrt(self.size)
         x = x + self.weights["inputs.position.embedding.weight"][:length].flip(0)
         hidden = torch.ones(length, length, dtype=torch.bool).triu(1) | (items == 0)[:, None]
         for index in range(self.blocks):
             block = f"blocks.{index}"
             normed = self.norm(x, f"{block}.attention_norm")
             query = self.linear(normed, f"{block}.attention.query")
-            key, value = (
-                self.linear(x, f"{block}.attention.key"),
-                self.linear(x, f"{block}.attention.value"),
-            )
+            key, value = (self.linear(x, f"{block}.attention.{name}") for name in ("key", "value"))
             scores = query @ key.transpose(1, 2) / math.sqrt(self.size)
             # A finite number, so that rows of padding alone stay numbers.
             y = normed + scores.masked_fill(hidden, -1e30).softmax(-1) @ value
@@ -54,7 +53,7 @@ class PlainSASRec:
         length, count = max(map(len, rows)), sum(map(len, rows))
         padded = torch.tensor([[0] * (length - len(row)) + row for row in rows])
         states = self.states(padded)
-        embedding = self.weights["inputs.parts.item.embedding.weight"]
+        embedding = self.weights[ITEMS]
         total = 0.0
         for state, target, negative in zip(states, targets, negatives, strict=True):
             state = state[length - len(target) :]

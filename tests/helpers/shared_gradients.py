@@ -9,18 +9,18 @@ import sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from toys import TRAIN_PARAMS, toy_config
+from toy_training import trainer_of
+from toys import toy_config
 
 from sasrec.data.sequences import Sequences
 from sasrec.machine.distributed import World, world
-from sasrec.model.sasrec import SASRec
-from sasrec.training.trainer import Trainer
 
 NUM_ITEMS = 31
 
 
-class FixedNegatives(Trainer):
-    def _draw_negatives(self, batch, generator):
+class FixedNegatives:
+    def draw(self, batch, count, generator):
+        assert count == 1
         users = batch.users[batch.inputs.layout.sequences]
         return ((users * 7) % NUM_ITEMS + 1)[:, None]
 
@@ -31,13 +31,22 @@ def gradients(processes: World) -> dict[str, torch.Tensor]:
     users = np.repeat(np.arange(1, 12), lengths)
     items = generator.integers(1, NUM_ITEMS + 1, size=len(users))
     sequences = Sequences.from_interactions(users, items, 11)
-    model = SASRec(toy_config(), NUM_ITEMS, seed=3).train()
-    params = TRAIN_PARAMS.model_copy(update={"num_negatives": 1})
-    trainer = FixedNegatives(model, sequences, params, torch.device("cpu"), processes)
+    torch.set_default_dtype(torch.float64)  # sums of either order are the same but for 1e-16
+    trainer = trainer_of(
+        sequences,
+        num_items=NUM_ITEMS,
+        config=toy_config().model_dump(),
+        model_seed=3,
+        loops=False,
+        world=processes,
+    )
+    torch.set_default_dtype(torch.float32)
+    trainer.objective.terms[0].negatives = FixedNegatives()
+    trainer.model.train()
     held = {}
 
     def step() -> None:
-        for name, parameter in model.named_parameters():
+        for name, parameter in trainer.model.named_parameters():
             held[name] = parameter.grad.clone()
 
     trainer.optimizer.step = step

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import torch
-from toys import toy_config, toy_objective_params, toy_sequences
+from toys import toy_config, toy_sequences
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
 from sasrec.ranking.ranks import rank_targets
 
 NUM_ITEMS = 23
@@ -20,7 +19,6 @@ CONFIG = {
     "dropout": 0.5,
     "initialisation": "xavier_normal",
 }
-LOSS = BinaryCrossEntropy(toy_objective_params(num_negatives=1), NUM_ITEMS)
 
 
 def targets_of(items, candidates, users=None):
@@ -52,10 +50,14 @@ def random_model(seed, **changes):
     return model
 
 
-def rank(model, sequences, targets, *, layout="packed", **options):
-    length = model.config.max_length
-    reader = SequenceReader(sequences, length, torch.device("cpu"), layout=layout)
-    return rank_targets(model, reader, targets, **{"loss": LOSS} | options)
+def rank(model, sequences, targets, **options):
+    reader = SequenceReader(
+        sequences,
+        model.config.max_length,
+        torch.device("cpu"),
+        layout=options.pop("layout", "packed"),
+    )
+    return rank_targets(model, reader, targets, **options)
 
 
 def scores_alone(model, history):

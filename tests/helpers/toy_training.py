@@ -39,7 +39,7 @@ def trainer_of(
     objective=None,
     model_seed=1,
     loops=True,
-    world=None,
+    world=World(),  # noqa: B008, it is immutable
     **params,
 ):
     """A trainer on the CPU, as stages/train.py makes one; `params` are keys of `train`."""
@@ -48,11 +48,12 @@ def trainer_of(
     values = toy_objective_params(**{"num_negatives": 1} | (objective or {}))
     settings = toy_train_params(**PARAMS | params)
     what = build_objective(values, sequences, num_items, CPU)
-    if loops and settings.precision == "float32" and not settings.compile:
+    plain = settings.kernels == "plain" or settings.precision != "float32" or settings.compile
+    if loops and not plain:
         attach(DROP_INS, model, what)
     layout = layout_for(model, compiled=settings.compile)
     reader = SequenceReader(sequences, model.config.max_length, CPU, layout=layout)
-    return Trainer(model, what, reader, settings, world or World())
+    return Trainer(model, what, reader, settings, world)
 
 
 def circle(num_items=11, count=101, length=6):

@@ -3,15 +3,29 @@
 import numpy as np
 import pytest
 import torch
-from toys import MAX_LENGTH, NUM_ITEMS, ROWS, TRAIN_PARAMS, toy_config, toy_model, toy_sequences
+from toys import (
+    MAX_LENGTH,
+    NUM_ITEMS,
+    ROWS,
+    toy_config,
+    toy_model,
+    toy_objective_params,
+    toy_sequences,
+    toy_train_params,
+)
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
+from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device, describe_device
-from sasrec.model.sasrec import VARIANTS, SASRec
-from sasrec.objectives.losses import binary_cross_entropy
+from sasrec.model.sasrec import SASRec
+from sasrec.model.tables import VARIANTS
+from sasrec.objectives.objective import build_objective
+from sasrec.objectives.tables import LOSSES
 from sasrec.training.trainer import Trainer
 
+CUDA = torch.device("cuda")
+every_loss = pytest.mark.parametrize("loss", LOSSES)
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
@@ -69,39 +83,43 @@ class TestCuda:
     @every_variant
     def test_states_are_those_of_the_cpu(self, variant):
         model = toy_model(toy_config(variant=variant, num_heads=2))
-        reader = SequenceReader(toy_sequences(ROWS), MAX_LENGTH, torch.device("cpu"), dense=True)
+        reader = SequenceReader(
+            toy_sequences(ROWS), MAX_LENGTH, torch.device("cpu"), layout="fixed"
+        )
         batch, _ = reader.histories(np.arange(1, 6))
         expected, latest = model(batch)[batch.layout.real], model.last_states(batch)
-        there = SequenceReader(toy_sequences(ROWS), MAX_LENGTH, torch.device("cuda"), dense=True)
+        there = SequenceReader(toy_sequences(ROWS), MAX_LENGTH, CUDA, layout="fixed")
         batch, _ = there.histories(np.arange(1, 6))
         model.cuda()
         close = {"rtol": 1e-7, "atol": 1e-9}
         torch.testing.assert_close(model(batch)[batch.layout.real].cpu(), expected, **close)
         torch.testing.assert_close(model.last_states(batch).cpu(), latest, **close)
 
+    @every_loss
     @every_variant
-    def test_gradients_are_those_of_the_cpu(self, variant):
+    def test_gradients_are_those_of_the_cpu(self, variant, loss):
         gradients = []
-        for device in (torch.device("cpu"), torch.device("cuda")):
+        for device in (torch.device("cpu"), CUDA):
             model = toy_model(toy_config(variant=variant, num_heads=2)).to(device)
-            dense = device.type == "cuda"
-            reader = SequenceReader(toy_sequences(ROWS[:4]), MAX_LENGTH, device, dense=dense)
+            reader = SequenceReader(toy_sequences(ROWS[:4]), MAX_LENGTH, device, layout="fixed")
             batch = reader.training_batch(np.arange(1, 5))
-            loss = binary_cross_entropy(
-                model(batch.inputs),
-                embedding=model.scoring_embedding,
-                targets=batch.targets,
-                negatives=batch.targets[:, None] % NUM_ITEMS + 1,
-            )
-            loss.backward()
+            function = LOSSES[loss](toy_objective_params(num_negatives=1), NUM_ITEMS)
+            negatives = batch.targets[:, None] % NUM_ITEMS + 1 if function.num_negatives else None
+            states = model(batch.inputs)
+            function(states, model.scoring_embedding, batch.targets, negatives).backward()
             gradients.append({name: w.grad.cpu() for name, w in model.named_parameters()})
         for name, gradient in gradients[0].items():
             torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-7, atol=1e-9, msg=name)
 
+    @every_loss
     @every_variant
-    def test_an_epoch_runs(self, variant):
-        model = SASRec(toy_config(variant=variant, dropout=0.2), NUM_ITEMS, seed=1)
-        trainer = Trainer(model, toy_sequences(ROWS), TRAIN_PARAMS, torch.device("cuda"))
+    def test_an_epoch_runs(self, variant, loss):
+        config = toy_config(variant=variant, dropout=0.2)
+        model, sequences = SASRec(config, NUM_ITEMS, seed=1).to(CUDA), toy_sequences(ROWS)
+        objective = build_objective(toy_objective_params(loss=loss), sequences, NUM_ITEMS, CUDA)
+        prepare(model, objective.loss)
+        reader = SequenceReader(sequences, MAX_LENGTH, CUDA, layout=layout_for(model))
+        trainer = Trainer(model, objective, reader, toy_train_params())
         losses = [trainer.run_epoch(epoch).loss for epoch in range(1, 9)]
         assert losses[-1] < losses[0]
-        assert (model.item_embedding.weight[0] == 0).all()
+        assert (model.item_embedding[0] == 0).all()

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from toys import DESCRIPTION, LAYOUTS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
+from toys import DESCRIPTION, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
 
 from sasrec.base.errors import UserError
 from sasrec.model.checkpoint import load_model, save_model
-from sasrec.model.sasrec import VARIANTS, SASRec
+from sasrec.model.sasrec import SASRec
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
 
 CPU = torch.device("cpu")
 
@@ -23,11 +24,19 @@ def saved(folder: Path, **changes: object) -> SASRec:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("changes", [{}, {"tied_embedding": False, "output_projection": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tied_embedding": False, "output_projection": True},
+        *({"position": name} for name in POSITIONS),
+        *({"attention": name} for name in ATTENTIONS),
+        *({"feed_forward": name} for name in FEED_FORWARDS),
+    ],
+)
 def test_the_same_scores_come_back(tmp_path, variant, changes):
     model = saved(tmp_path, variant=variant, num_heads=2, dropout=0.5, **changes)
     loaded = load_model(tmp_path, CPU)
-    batch = toy_batch(ROWS, LAYOUTS["end to end"])
+    batch = toy_batch(ROWS)
     assert torch.equal(
         loaded.last_states(batch) @ loaded.scoring_embedding.T,
         model.last_states(batch) @ model.scoring_embedding.T,
@@ -72,9 +81,9 @@ def drop_config(folder: Path) -> None:
     (folder / "model.json").write_text('{"num_items": 23}')
 
 
-def respell(folder: Path, **weights: torch.Tensor) -> None:
+def respell(folder: Path, name: str, held: torch.Tensor) -> None:
     path = folder / "model.safetensors"
-    save_file(load_file(path) | {f"{name}.weight": held for name, held in weights.items()}, path)
+    save_file(load_file(path) | {f"{name}.weight": held}, path)
 
 
 def put_folder(folder: Path) -> None:
@@ -85,16 +94,16 @@ def put_folder(folder: Path) -> None:
 DAMAGE = {
     "a folder": (put_folder, "model.safetensors is a folder, expected a file"),
     "another dtype": (
-        lambda folder: respell(folder, last_norm=torch.ones(6, dtype=torch.float64)),
+        lambda folder: respell(folder, "last_norm", torch.ones(6, dtype=torch.float64)),
         r"last_norm\.weight holds torch\.float64, expected float32",
     ),
     "a scalar": (
-        lambda folder: respell(folder, item_embedding=torch.ones(())),
-        r"item_embedding\.weight has the shape \(\), expected \(24, 6\)",
+        lambda folder: respell(folder, "inputs.parts.item.embedding", torch.ones(())),
+        r"inputs\.parts\.item\.embedding\.weight has the shape \(\), expected \(24, 6\)",
     ),
     "more than fits": (
         lambda folder: edit_config(folder, max_length=10**12),
-        r"position_embedding\.weight has the shape \(11, 6\), expected \(1000000000000, 6\)",
+        r"position\.embedding\.weight has the shape \(11, 6\), expected \(1000000000000, 6\)",
     ),
     "truncated": (
         lambda folder: truncate(folder, -5),
@@ -129,7 +138,7 @@ DAMAGE = {
         "model.json: data.num_users is missing; run `python stages/train.py` again",
     ),
     "no config": (drop_config, "model.json: config is missing"),
-    "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*item_embedding"),
+    "items": (lambda folder: edit(folder, num_items=29), r"does not fit .*parts\.item\.embedding"),
     "items as text": (
         lambda folder: edit(folder, num_items="23"),
         "model.json: num_items = '23': should be a valid integer",
@@ -138,6 +147,11 @@ DAMAGE = {
         lambda folder: edit(folder, num_items=-5),
         "num_items = -5: should be greater",
     ),
+    "items beyond any machine": (
+        lambda folder: edit(folder, num_items=10**30),
+        "num_items = 1000000000000000000000000000000: should be less",
+    ),
+    "unknown kernels": (lambda folder: edit(folder, kernels="fast"), "kernels = 'fast'"),
     "blocks": (lambda folder: edit_config(folder, num_blocks=3), r"does not fit .*blocks\.2"),
     "unknown key": (
         lambda folder: edit_config(folder, colour=1),

@@ -16,6 +16,8 @@ from sasrec.base.temporaries import final_path
 
 STAGES = ("download", "preprocess", "split", "train", "evaluate")
 
+TOP = "stages/sasrec/__init__.py"
+
 # Settings under which a stage reads keys that it does not read under others.
 ALSO = {"download": ("data", {"name": "synthetic"}), "split": ("split", {"strategy": "time"})}
 
@@ -127,6 +129,13 @@ def covering(path: str, paths: set[str]) -> str | None:
     return next((one for one in paths if path == one or path.startswith(one + "/")), None)
 
 
+def test_packages_are_declared_as_folders() -> None:
+    assert (ROOT / TOP).read_text() == "", "every stage reads it and none declares it"
+    for stage in STAGES:
+        own = {path for path in names(declared(stage)["deps"]) if path.startswith("stages/sasrec")}
+        assert all((ROOT / path / "__init__.py").read_text() == "" for path in own), stage
+
+
 def test_files(workspace: Path) -> None:
     for stage in STAGES:
         opened = run(workspace, WATCH, stage, "OPENED")
@@ -142,7 +151,7 @@ def test_files(workspace: Path) -> None:
             and "__pycache__" not in path
             and not path.startswith(".cache/")
         }
-        reads -= {"params.yaml"} | {path for path in reads if covering(path, outs)}
+        reads -= {"params.yaml", TOP} | {path for path in reads if covering(path, outs)}
         reads = {path for path in reads if path.endswith(".py") or not path.startswith("stages")}
         reads.discard("stages/sasrec/__init__.py")  # nothing stands in it (test_imports.py)
         assert {covering(path, deps) for path in reads} == deps, stage

@@ -47,5 +47,5 @@ def test_nothing_is_said_where_nobody_is_left_out(folder, capsys):
 @pytest.mark.parametrize("processes", [1, 2])
 def test_what_cannot_fit_is_said_before_anything_is_made(folder, processes, monkeypatch):
     monkeypatch.setattr(train, "launch", pytest.fail)
-    set_params(folder, train__num_negatives=10**11, train__processes=processes)
-    refuse(train.main, folder, r"GB are free: lower train\.num_negatives = 100000000000")
+    set_params(folder, objective__num_negatives=10**11, train__processes=processes)
+    refuse(train.main, folder, r"GB are free: lower objective\.num_negatives = 100000000000")

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_ranking import (
-    LOSS,
     NUM_ITEMS,
     allowed_items,
     loop_rank,
@@ -20,14 +19,21 @@ from toy_ranking import (
     scores_alone,
     targets_of,
 )
-from toys import toy_sequences
+from toys import toy_objective_params, toy_sequences
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
+from sasrec.objectives.tables import LOSSES
 from sasrec.ranking import ranks as ranking
 from sasrec.ranking.ranks import rank_among
 from sasrec.ranking.validation import validate
+
+K = 3  # negatives a position, in training
+BINARY, CROSS = (
+    LOSSES[name](toy_objective_params(num_negatives=K), NUM_ITEMS)
+    for name in ("binary_cross_entropy", "cross_entropy")
+)
 
 
 def test_rank_among_by_hand():
@@ -89,7 +95,7 @@ def test_ranks_of_known_scores_equal_a_loop(data):
 def test_ranks_of_a_model_equal_a_loop(filter_seen, changes):
     sequences, targets = random_case(seed=3)
     model = random_model(5, **changes)
-    ranks = rank(model, sequences, targets, filter_seen=filter_seen, top_k=4)
+    ranks = rank(model, sequences, targets, loss=BINARY, filter_seen=filter_seen, top_k=4)
     assert len(set(ranks.full)) > 5, "a case that tells users apart"
     for row, user in enumerate(targets.users):
         history, target = sequences.of(user), int(targets.items[row])
@@ -101,7 +107,7 @@ def test_ranks_of_a_model_equal_a_loop(filter_seen, changes):
         best = sorted(allowed, key=lambda item: -scores[item])
         assert ranks.top[row].tolist() == best[:4]
         loss = math.log1p(math.exp(-scores[target]))
-        loss += sum(math.log1p(math.exp(scores[item])) for item in others) / len(others)
+        loss += K * sum(math.log1p(math.exp(scores[item])) for item in others) / len(others)
         assert ranks.losses[row] == pytest.approx(loss, rel=1e-4)
 
 
@@ -109,10 +115,10 @@ def test_ranks_of_a_model_equal_a_loop(filter_seen, changes):
 def test_chunks_change_nothing(chunk, monkeypatch):
     sequences, targets = random_case(seed=11)
     model = random_model(2)
-    whole = rank(model, sequences, targets, top_k=5)
+    whole = rank(model, sequences, targets, loss=BINARY, top_k=5)
     monkeypatch.setattr(ranking, "MAX_SCORES", chunk * (NUM_ITEMS + 1))
     done = []
-    parts = rank(model, sequences, targets, top_k=5, progress=done.append)
+    parts = rank(model, sequences, targets, loss=BINARY, top_k=5, progress=done.append)
     assert done == [*range(chunk, 17, chunk), 17]
     for name in ("sampled", "full", "top"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
@@ -133,22 +139,51 @@ def test_the_number_of_threads_changes_no_byte(monkeypatch):
     before, results = torch.get_num_threads(), []
     for threads in (1, 4):
         torch.set_num_threads(threads)
-        results.append(rank(random_model(2), sequences, targets, top_k=5))
+        results.append(rank(random_model(2), sequences, targets, loss=BINARY, top_k=5))
     torch.set_num_threads(before)
     for name in ("sampled", "full", "top", "losses"):
         one, four = (getattr(result, name).tobytes() for result in results)
         assert one == four
 
 
-def test_every_layout_ranks_alike():
+@pytest.mark.parametrize("loss", [BINARY, CROSS])
+def test_layouts_rank_alike(loss):
     sequences, targets = random_case(seed=13)
     model = random_model(4)
-    first, *others = (
-        rank(model, sequences, targets, layout=layout) for layout in ("packed", "grouped", "fixed")
+    packed, *others = (
+        rank(model, sequences, targets, loss=loss, layout=layout)
+        for layout in ("packed", "grouped", "fixed")
     )
     for other in others:
-        np.testing.assert_array_equal(first.full, other.full)
-        np.testing.assert_array_equal(first.sampled, other.sampled)
+        np.testing.assert_array_equal(other.full, packed.full)
+        np.testing.assert_array_equal(other.sampled, packed.sampled)
+        np.testing.assert_allclose(other.losses, packed.losses, rtol=1e-5)
+
+
+def test_the_loss_over_all_items_equals_a_loop():
+    sequences, targets = random_case(seed=3)
+    model = random_model(5)
+    ranks = rank(model, sequences, targets, loss=CROSS)
+    for row, user in enumerate(targets.users):
+        scores = scores_alone(model, sequences.of(user))
+        total = sum(math.exp(score) for score in scores[1:])
+        expected = math.log(total) - scores[int(targets.items[row])]
+        assert ranks.losses[row] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_loss_that_needs_no_candidates_is_known_without_them():
+    sequences, targets = random_case(seed=23)
+    fewer = replace(targets, candidates=np.zeros_like(targets.candidates))
+    assert np.isnan(rank(random_model(2), sequences, fewer, loss=BINARY).losses).all()
+    expected, found = (
+        rank(random_model(2), sequences, some, loss=CROSS).losses for some in (targets, fewer)
+    )
+    assert found.tolist() == expected.tolist()
+
+
+def test_no_loss_is_given_where_none_is_asked_for():
+    sequences, targets = random_case(seed=23)
+    assert np.isnan(rank(random_model(2), sequences, targets).losses).all()
 
 
 def test_who_has_no_candidates_is_ranked_among_all_items_only():
@@ -157,7 +192,9 @@ def test_who_has_no_candidates_is_ranked_among_all_items_only():
     drawn = np.delete(np.arange(len(targets.users)), without)
     fewer = replace(targets, candidates=targets.candidates.copy())
     fewer.candidates[without] = 0
-    expected, found = (rank(random_model(2), sequences, some) for some in (targets, fewer))
+    expected, found = (
+        rank(random_model(2), sequences, some, loss=BINARY) for some in (targets, fewer)
+    )
     for name in ("sampled", "losses"):
         assert np.isnan(getattr(found, name)[without]).all()
         assert getattr(found, name)[drawn].tolist() == getattr(expected, name)[drawn].tolist()
@@ -175,16 +212,17 @@ def test_some_users_only_in_their_order():
 
 def test_a_constant_model_gets_chance_exactly():
     sequences, targets = random_case(seed=29)
-    ranks = rank(model_with_scores([0.25] * NUM_ITEMS), sequences, targets)
+    model = model_with_scores([0.25] * NUM_ITEMS)
+    ranks = rank(model, sequences, targets, loss=BINARY)
     assert set(ranks.sampled) == {(7 + 1 + 1) / 2}
     for row, user in enumerate(targets.users):
         target = int(targets.items[row])
         allowed = allowed_items(NUM_ITEMS, sequences.of(user), target, filter_seen=True)
         assert ranks.full[row] == (len(allowed) + 1) / 2
-    # -log sigmoid(s) - log(1 - sigmoid(s)) of a constant score s
-    expected = math.log1p(math.exp(-0.25)) + math.log1p(math.exp(0.25))
+    # -log sigmoid(s) - K log(1 - sigmoid(s)) of a constant score s
+    expected = math.log1p(math.exp(-0.25)) + K * math.log1p(math.exp(0.25))
     np.testing.assert_allclose(ranks.losses, expected, rtol=1e-6)
-    everything = rank(model_with_scores([0.25] * NUM_ITEMS), sequences, targets, filter_seen=False)
+    everything = rank(model, sequences, targets, filter_seen=False)
     assert set(everything.full) == {(NUM_ITEMS + 1) / 2}
 
 
@@ -213,7 +251,8 @@ def test_only_the_latest_items_count():
     case = targets_of([4], [[9, 10]])
     long, short = ([21, 22, 23, 5, 6, 7, 8, 2], [5, 6, 7, 8, 2])
     longer, shorter = (
-        rank(model, toy_sequences([history]), case, filter_seen=False) for history in (long, short)
+        rank(model, toy_sequences([history]), case, loss=BINARY, filter_seen=False)
+        for history in (long, short)
     )
     np.testing.assert_allclose(longer.losses, shorter.losses, rtol=1e-6)
     # What is older than max_length is still left out of the ranking.
@@ -233,9 +272,10 @@ def test_scores_that_are_not_finite_are_refused(wrong):
 def test_ranking_is_without_dropout_and_leaves_the_mode(training):
     sequences, targets = random_case(seed=31)
     model = random_model(9).train(training)
-    first = rank(model, sequences, targets)
+    first, again = (rank(model, sequences, targets, loss=BINARY).losses for _ in range(2))
     assert model.training is training
-    np.testing.assert_array_equal(rank(model, sequences, targets).losses, first.losses)
+    assert not np.isnan(first).any()
+    np.testing.assert_array_equal(again, first)
 
 
 def test_validation_sums_the_ranks_up():
@@ -244,10 +284,10 @@ def test_validation_sums_the_ranks_up():
     sequences = toy_sequences([[2], [2]])
     targets = targets_of([1, 4], [[3, 5], [3, 5]])
     reader = SequenceReader(sequences, 5, torch.device("cpu"), layout="packed")
-    result = validate(model, reader, targets, LOSS)
+    result = validate(model, reader, targets, BINARY)
     mean = (math.log1p(math.exp(2)) + math.log1p(math.exp(3))) / 2
     assert result.loss == pytest.approx(
-        (math.log1p(math.exp(-4)) + math.log1p(math.exp(-1))) / 2 + mean
+        (math.log1p(math.exp(-4)) + math.log1p(math.exp(-1))) / 2 + K * mean
     )
     # log2(2) = 1, log2(4) = 2; among all but item 2 the ranks are 1 and 4.
     assert result.sampled == pytest.approx({"HR@10": 1, "NDCG@10": 3 / 4, "MRR": 2 / 3})

@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from toy_losses import toy_loss
 from toy_stages import run, set_params
-from toys import toy_sequences
+from toys import toy_objective_params, toy_sequences
 
 import evaluate
 import train
@@ -15,6 +14,7 @@ from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.model.checkpoint import load_model, read_description
+from sasrec.objectives.tables import LOSSES
 from sasrec.ranking.ranks import MANY_REPEATS, note_on_repeats
 from sasrec.ranking.validation import validate
 
@@ -39,9 +39,10 @@ def test_validation_and_test_rank_by_the_option_and_the_model_knows_it(folder, f
     assert read_description(folder / "data/model").filter_seen is filter_seen
     sequences, targets = loaded(folder, "train", "valid")
     reader = SequenceReader(sequences, model.config.max_length, CPU, layout="packed")
+    loss = LOSSES["binary_cross_entropy"](toy_objective_params(), model.num_items)
     found = full_metrics(folder, "train")["valid"]["full"]
     expected, other = (
-        validate(model, reader, targets, toy_loss(), filter_seen=option).full
+        validate(model, reader, targets, loss, filter_seen=option).full
         for option in (filter_seen, not filter_seen)
     )
     assert found["MRR"] == pytest.approx(expected["MRR"], abs=1e-6)

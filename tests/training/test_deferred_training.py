@@ -8,16 +8,22 @@ from toy_training import trainer_of
 from sasrec.base.errors import UserError
 from sasrec.kernels.inputs import gradient_of
 from sasrec.machine.distributed import World
-from sasrec.objectives.objective import Objective
-from sasrec.training import deferred_adam, optimizer
+from sasrec.objectives.objective import Term
+from sasrec.training import deferred_adam
 from sasrec.training import trainer as training
 from sasrec.training.deferred_adam import DeferredAdam
+from sasrec.training.optimizer import BETAS
+
+
+def deferred(trainer):
+    """The optimizers whose rows wait."""
+    return trainer.optimizer._deferred
 
 
 def weights_after(epochs, **settings):
     trainer = trainer_of(batch_size=1, num_items=60, **settings)
     losses = [trainer.run_epoch(epoch).loss for epoch in range(1, epochs + 1)]
-    return len(trainer.optimizer._deferred), losses, dict(trainer.model.named_parameters())
+    return len(deferred(trainer)), losses, dict(trainer.model.named_parameters())
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -44,33 +50,32 @@ def test_the_same_seed_gives_the_same_bytes(monkeypatch):
 
 def test_rows_wait_where_a_step_reads_few_of_many_items():
     # 16 positions of five users: 3.2 a user, so 6.4 a batch of two, and each reads three items.
-    least = optimizer.DEFERRED_FROM * 6.4 * 3
-    assert trainer_of(batch_size=2, num_items=int(least) + 1).optimizer.asks
-    assert not trainer_of(batch_size=2, num_items=int(least) - 1).optimizer.asks
-    two, all_items = {"num_negatives": 2}, {"loss": "cross_entropy"}
-    for objective in (two, all_items):
-        trainer = trainer_of(batch_size=2, num_items=int(least) + 1, objective=objective)
-        assert not trainer.optimizer.asks
-
-
-def test_rows_do_not_wait_where_all_is_plain():
-    assert not trainer_of(
-        batch_size=1, num_items=10_000, loops=False, kernels="plain"
-    ).optimizer.asks
+    least = training.DEFERRED_FROM * 6.4 * 3
+    assert deferred(trainer_of(batch_size=2, num_items=int(least) + 1))
+    assert not deferred(trainer_of(batch_size=2, num_items=int(least) - 1))
+    two = {"num_negatives": 2}
+    assert not deferred(trainer_of(batch_size=2, num_items=int(least) + 1, objective=two))
 
 
 def test_rows_do_not_wait_where_processes_read_different_items():
-    trainer = trainer_of(batch_size=1, num_items=10_000)
-    assert trainer.optimizer.asks
-    shared = trainer_of(batch_size=1, num_items=10_000, world=World(0, 2))
-    assert not shared.optimizer.asks
+    many = {"batch_size": 1, "num_items": 10_000}
+    assert deferred(trainer_of(**many))
+    assert not deferred(trainer_of(**many, world=World(0, 2)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kernels": "plain"}, {"compile": True}, {"objective": {"loss": "cross_entropy"}}]
+)
+def test_rows_do_not_wait_without_loops_or_where_every_item_is_read(changes, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda model, **_options: model)
+    assert not deferred(trainer_of(batch_size=1, num_items=10_000, **changes))
 
 
 def test_every_item_is_up_to_date_after_an_epoch(monkeypatch):
     monkeypatch.setattr(training, "DEFERRED_FROM", 0)
     trainer = trainer_of(batch_size=1, num_items=60)
     trainer.run_epoch(1)
-    (adam,) = trainer.optimizer._deferred
+    (adam,) = deferred(trainer)
     assert adam.steps == 5
     assert (adam._step_of == 5).all()
     assert not trainer.model.item_embedding.grad.any()
@@ -106,23 +111,35 @@ EXTRA_LOSSES = {
 }
 
 
-def trainer_with(extra, first_step, monkeypatch, least=0, **settings):
+def trainer_with(extra, first_step, monkeypatch, **settings):
     """A trainer of 5 steps an epoch whose loss has another term from a step on, in 90 items."""
-    monkeypatch.setattr(training, "DEFERRED_FROM", least)
+    monkeypatch.setattr(training, "DEFERRED_FROM", 0)
     trainer = trainer_of(batch_size=1, num_items=90, **settings)
-    loss, done = trainer.objective.loss, []
-    usual = loss.forward
-
-    def spoilt(states, embedding, targets, negatives):
-        done.append(len(done) + 1)
-        total = usual(states, embedding, targets, negatives)
-        return total + extra(states, embedding, targets) if len(done) >= first_step else total
-
-    loss.forward = spoilt
-    return trainer, done
+    term = Extra(extra, first_step)
+    trainer.objective.terms.append(term)
+    return trainer, term.done
 
 
-MESSAGE = r"row \d+ of \S*embedding\.weight got a gradient in a step .* `items_read` of"
+class Extra(Term):
+    """A term that counts from a step on, and declares nothing."""
+
+    name = "extra"
+
+    def __init__(self, loss, first_step):
+        super().__init__()
+        self.loss, self.first_step, self.done = loss, first_step, []
+
+    def forward(self, model, encode, batch, states, prepared):
+        self.done.append(len(self.done) + 1)
+        if len(self.done) < self.first_step:
+            return states.new_zeros(())
+        return self.loss(states, model.scoring_embedding, batch.targets)
+
+
+MESSAGE = (
+    r"row \d+ of (inputs.parts.item.embedding|output_embedding).weight got a gradient in a step "
+    ".*items_read"
+)
 
 
 @pytest.mark.parametrize("extra", EXTRA_LOSSES.values(), ids=EXTRA_LOSSES)
@@ -160,11 +177,14 @@ def test_a_row_that_is_read_later_does_not_hide_what_was_left_in_it():
 
 
 def test_a_loss_over_items_that_it_declares_is_welcome(monkeypatch):
-    trainer, _ = trainer_with(over_all_items, 1, monkeypatch)
-    monkeypatch.setattr(Objective, "items_read", lambda *arguments: torch.arange(91))
+    trainer, steps = trainer_with(over_all_items, 1, monkeypatch)
+    monkeypatch.setattr(Extra, "items_read", lambda *arguments: (torch.arange(91),))
     trainer.run_epoch(1)
-    dense, _ = trainer_with(over_all_items, 1, monkeypatch, least=1e9)
+    monkeypatch.setattr(training, "DEFERRED_FROM", 1e9)
+    dense = trainer_of(batch_size=1, num_items=90)
+    dense.objective.terms.append(Extra(over_all_items, 1))
     dense.run_epoch(1)
+    assert steps == dense.objective.terms[1].done == [1, 2, 3, 4, 5]
     for (name, weight), other in zip(
         trainer.model.named_parameters(), dense.model.parameters(), strict=True
     ):
@@ -182,7 +202,7 @@ def test_checks_change_nothing(monkeypatch):
 
 def large_table():
     parameter = torch.nn.Parameter(torch.ones(101, 6))
-    return DeferredAdam(parameter, learning_rate=0.1, betas=optimizer.BETAS)
+    return DeferredAdam(parameter, learning_rate=0.1, betas=BETAS)
 
 
 def catch_up_often(adam):
@@ -256,5 +276,7 @@ def test_what_is_put_elsewhere_is_refused(waiting, what, monkeypatch):
         trainer.model.zero_grad(set_to_none=True)
     else:
         weight.data = weight.data.clone()
-    with pytest.raises(UserError, match=rf"the {what} of \S*item\.embedding\.weight were put"):
+    with pytest.raises(
+        UserError, match=f"the {what} of inputs.parts.item.embedding.weight were put elsewhere"
+    ):
         trainer.run_epoch(1)

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from toy_losses import toy_loss
-from toy_training import CONFIG, trainer_of
+from toy_training import CONFIG, PARAMS, trainer_of
 from toys import DESCRIPTION, toy_config, toy_objective_params, toy_train_params
 
 from sasrec.data.facts import SplitFacts
@@ -30,7 +29,7 @@ def validation_of(sampled, full=0.5, loss=1.0):
 
 def fit_scripted(values, **params):
     """Fit with scripted validations; returns the history, lines, weights at each, the model."""
-    trainer = trainer_of(**params)
+    trainer = trainer_of(loops=False, **params)
     script = iter(values)
     weights, lines = [], []
 
@@ -129,7 +128,7 @@ def test_of_several_processes_only_the_first_validates():
             return told.pop(0)
 
     told = [validation_of(value) for value in (0.1, 0.3, 0.2)]
-    trainer = trainer_of(epochs=3)
+    trainer = trainer_of(epochs=3, loops=False)
     trainer.world = Second(1, 2)
     trainer.run_epoch = lambda epoch: EpochStats(1.0, 1, 1.0)
     assert fit(trainer, pytest.fail, lambda line: None).best_epoch == 2
@@ -143,7 +142,7 @@ def test_validation_is_the_mean_over_users(monkeypatch):
         top=np.empty((4, 0), np.int64),
     )
     monkeypatch.setattr(validation, "rank_targets", lambda *arguments, **options: ranks)
-    found = validation.validate(None, None, None, toy_loss())
+    found = validation.validate(None, None, None, None)
     assert found.loss == 3
     assert found.sampled["NDCG@10"] == pytest.approx((1 + 1 / 2) / 3)  # log2(4) = 2
     assert found.full["NDCG@10"] == pytest.approx((1 + 1 / 3) / 4)  # log2(8) = 3
@@ -174,13 +173,14 @@ def test_records_of_a_training():
     assert validation["sampled_NDCG@10"].tolist() == [0.1, 0.75, 0.1]
     assert validation["full_NDCG@10"].tolist() == [0.5, 0.25, 0.5]
     data = SplitFacts(**DESCRIPTION["data"])
-    params, objective = toy_train_params(), toy_objective_params()
+    params, objective = toy_train_params(**PARAMS), toy_objective_params(loss="gbce")
     description = model_description(data, params, objective, history, filter_seen=False)
+    values = params.model_dump()
     assert description == {
         "best_epoch": 4,
         "data": DESCRIPTION["data"],
         "filter_seen": False,
-        "kernels": "auto",
+        "kernels": values.pop("kernels"),
         "objective": objective.model_dump(),
-        "train": params.model_dump(exclude={"kernels"}),
+        "train": values,
     }

@@ -10,7 +10,6 @@ from toys import (
     NUM_ITEMS,
     OPTIONS,
     ROWS,
-    ROWS_OF_TABLES,
     toy_batch,
     toy_config,
     toy_model,
@@ -20,26 +19,35 @@ from toys import (
 from sasrec.kernels.drop_ins import attach
 from sasrec.kernels.tables import DROP_INS
 from sasrec.model.sasrec import SASRec
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
 
 EXACT = {"rtol": 0, "atol": 0}
-every_row = pytest.mark.parametrize("part", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+INNER = "blocks.{}.feed_forward.inner.weight"
+every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
-@every_row
-@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
-def test_every_weight_learns_and_row_0_does_not(part, changes):
-    model = toy_model(toy_config(**changes | part)).train()
+PARTS = {
+    **{f"attention {name}": {"attention": name} for name in ATTENTIONS},
+    **{f"feed-forward {name}": {"feed_forward": name} for name in FEED_FORWARDS},
+    **{f"position {name}": {"position": name} for name in POSITIONS},
+}
+EVERY = OPTIONS | PARTS
+
+
+@every_variant
+@pytest.mark.parametrize("changes", EVERY.values(), ids=EVERY)
+def test_every_weight_learns_and_row_0_does_not(variant, changes):
+    model = toy_model(toy_config(variant=variant, **changes)).train()
     row = [5, 19, 2, 2, 23, 7, 11, 13, 1, 8, 20]  # as long as there are positions
-    batch = toy_batch([row, row[:4]], "wide")
+    batch = toy_batch([row, row[:4]], "fixed")
     states = model(batch)
     targets = torch.where(batch.layout.real, batch.items % NUM_ITEMS + 1, 0)
     losses = (states * model.scoring_embedding[targets]).sum(1).sin()
     torch.where(targets > 0, losses, 0).sum().backward()
     for name, parameter in model.named_parameters():
         largest = parameter.grad.abs().max().item()
-        # It moves all scores of a query alike, which softmax ignores, unless it is turned.
-        turned = model.config.position == "rotary" and model.config.head_size > 1
-        if name.endswith("key.bias") and not turned:
+        turned = model.config.position == "rotary"  # a key's bias too
+        if name.endswith("key.bias") and not turned:  # which moves all scores of a query alike
             assert largest < 1e-12, name
         else:
             assert largest > 1e-6, name
@@ -49,17 +57,11 @@ def test_every_weight_learns_and_row_0_does_not(part, changes):
             assert (parameter.grad != 0).any(1).all()
 
 
-@pytest.mark.parametrize("loss", ["binary_cross_entropy", "cross_entropy"])
-@pytest.mark.parametrize("loops", [True, False])
+@every_variant
 @pytest.mark.parametrize("tied", [True, False])
-def test_row_0_stays_zero_in_training(loss, loops, tied):
-    trainer = trainer_of(
-        toy_sequences(ROWS),
-        num_items=NUM_ITEMS,
-        config={"dropout": 0.2, "tied_embedding": tied},
-        objective={"loss": loss},
-        loops=loops,
-    )
+def test_row_0_stays_zero_in_training(variant, tied):
+    config = {"variant": variant, "dropout": 0.2, "tied_embedding": tied}
+    trainer = trainer_of(toy_sequences(ROWS), num_items=NUM_ITEMS, config=config, loops=False)
     model = trainer.model
     first = model.item_embedding.clone()
     for epoch in range(1, 4):
@@ -84,12 +86,8 @@ def test_initial_weights():
     other = SASRec(model.config, 997, seed=4).state_dict()
     weights = model.state_dict()
     assert all(torch.equal(weights[name], again[name]) for name in weights)
-    assert not torch.equal(
-        weights["blocks.1.feed_forward.inner.weight"], other["blocks.1.feed_forward.inner.weight"]
-    )
-    assert not torch.equal(
-        weights["blocks.0.feed_forward.inner.weight"], weights["blocks.1.feed_forward.inner.weight"]
-    )
+    assert not torch.equal(weights[INNER.format(1)], other[INNER.format(1)])
+    assert not torch.equal(weights[INNER.format(0)], weights[INNER.format(1)])
 
 
 def test_dropout_begins_from_the_models_seed():
@@ -106,6 +104,22 @@ def test_xavier_normal_has_the_same_spread():
     assert model.item_embedding.abs().max() > math.sqrt(6 / (998 + 50))
 
 
+@every_variant
+def test_dropout_only_in_training(variant):
+    model = toy_model(toy_config(variant=variant, dropout=0.5))
+    plain = toy_model(toy_config(variant=variant))
+    batch = toy_batch(ROWS)
+    expected = plain(batch)
+    torch.testing.assert_close(model(batch), expected, **EXACT)
+    model.train()
+    model.dropout.reseed(5)
+    noisy = model(batch)
+    model.dropout.reseed(5)
+    torch.testing.assert_close(model(batch), noisy, **EXACT)
+    assert not torch.allclose(model(batch), noisy)
+    assert not torch.allclose(noisy, expected)
+
+
 def all_units(*, kept: bool, model: SASRec, counts: list[int], first: bool | None = None):
     """Instead of `Dropout.units`: none is dropped, or all but perhaps those of the first call."""
     most = np.iinfo(model.dropout._unit).max
@@ -120,8 +134,8 @@ def all_units(*, kept: bool, model: SASRec, counts: list[int], first: bool | Non
 
 def test_dropout_is_where_the_authors_have_it(monkeypatch):
     model, counts = toy_model(toy_config(num_heads=2, dropout=0.5)).train(), []
-    monkeypatch.setattr(model.dropout, "units", all_units(kept=True, model=model, counts=counts))
     attach(DROP_INS, model)
+    monkeypatch.setattr(model.dropout, "units", all_units(kept=True, model=model, counts=counts))
     model(toy_batch(ROWS[1:3], "fixed"))
     # [T, D] of the embedding; a block's weights of attention, of each position with itself and
     # those before it, a head each, and both layers of the feed-forward, [T, D].
@@ -129,11 +143,14 @@ def test_dropout_is_where_the_authors_have_it(monkeypatch):
     assert counts == [60, *block, *block]
 
 
-def test_plain_pytorch_has_dropout_in_the_same_places(monkeypatch):
-    model, counts = toy_model(toy_config(num_heads=2, dropout=0.5)).train(), []
+@pytest.mark.parametrize("feed_forward", FEED_FORWARDS)
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_plain_pytorch_has_dropout_in_the_same_places(attention, feed_forward, monkeypatch):
+    config = toy_config(num_heads=2, dropout=0.5, attention=attention, feed_forward=feed_forward)
+    model, counts = toy_model(config).train(), []
     monkeypatch.setattr(model.dropout, "units", all_units(kept=True, model=model, counts=counts))
     model(toy_batch(ROWS[1:3], "fixed"))
-    # As above, but that there are two rows of 5 positions, and weights for all pairs of them.
+    # As above, but with all pairs of positions in rows of five.
     block = [2 * 2 * 25, 60, 60]
     assert counts == [60, *block, *block]
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from toys import toy_config, toy_objective_params, toy_train_params
+from toys import OPTIONS, toy_config, toy_objective_params, toy_train_params
 
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
+from sasrec.model.sasrec import SASRec, count_parameters
+from sasrec.model.sizes import MOST, WIDEST
+from sasrec.model.tables import VARIANTS
 from sasrec.training import memory_need as module
 from sasrec.training.memory_need import Settings, check_memory, step_need, weights_need
 
@@ -21,19 +24,18 @@ def sequences_of(users, length):
 
 
 def settings_of(**changes):
-    sections = [
-        {"hidden_size": 50, "max_length": 200},
-        {"num_negatives": 1},
-        {"batch_size": 128},
-    ]
-    known = [toy_config(), toy_objective_params(), toy_train_params()]
+    config = {"hidden_size": 50, "max_length": 200}
+    objective, params = {"num_negatives": 1}, {"batch_size": 128}
+    sections = (
+        (toy_config(), config),
+        (toy_objective_params(), objective),
+        (toy_train_params(), params),
+    )
     for key, value in changes.items():
-        (place,) = [i for i, section in enumerate(known) if key in type(section).model_fields]
-        sections[place][key] = value
+        (own,) = [values for section, values in sections if key in type(section).model_fields]
+        own[key] = value
     return Settings(
-        toy_config(**sections[0]),
-        toy_objective_params(**sections[1]),
-        toy_train_params(**sections[2]),
+        toy_config(**config), toy_objective_params(**objective), toy_train_params(**params)
     )
 
 
@@ -42,6 +44,14 @@ def check(free=MACHINE, sequences=None, num_items=1349, **changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "available_memory", lambda: free)
         check_memory(settings_of(**changes), sequences, num_items, CPU)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
+def test_weights_are_counted_without_a_model(variant, changes):
+    config = toy_config(variant=variant, **changes)
+    model = SASRec(config, 37, seed=1)
+    assert count_parameters(config, 37) == sum(weight.numel() for weight in model.parameters())
 
 
 TOO_LARGE = {
@@ -73,9 +83,9 @@ def test_small_blocks_are_objects_too():
 
 
 def test_numbers_beyond_any_machine_are_a_sentence():
-    with pytest.raises(UserError, match=r"about 9e\+10 GB of memory of this machine, where 16 GB"):
-        check(max_length=10**30)
-    check(max_length=10**30, position="none")  # no more than the histories have
+    with pytest.raises(UserError, match=r"about 2e\+10 GB of memory of this machine, where 16 GB"):
+        check(max_length=MOST, hidden_size=WIDEST)
+    check(max_length=MOST, position="none")  # no more than the histories have
 
 
 def test_the_bound_is_the_need_itself():
@@ -91,11 +101,11 @@ def test_a_step_by_hand():
     # Two users of 3 and 7 items: 2 and 4 positions, as long as max_length; 3 and 10 pairs.
     sequences = Sequences(np.array([0, 0, 3, 10]), np.ones(10, np.int32))
     settings = settings_of(hidden_size=2, max_length=4, num_blocks=3, num_negatives=5, num_heads=2)
-    slots = 6 * (4 + 5) * 8
+    ids = 6 * 8 * (4 + 5)
     blocks = 3 * (6 * 2 * 10 * 4 + 2 * 13 * 4)
-    assert step_need(settings, sequences, "cpu") == slots + blocks
+    assert step_need(settings, sequences, "cpu") == ids + blocks
     # A row of 4 positions a user, without pairs.
-    rows = 8 * (4 + 5) * 8 + 3 * 8 * 2 * 10 * 4
+    rows = 8 * 8 * (4 + 5) + 3 * 8 * 2 * 10 * 4
     assert step_need(settings, sequences, "cuda") == rows
 
 
@@ -105,7 +115,7 @@ def test_on_a_gpu_its_own_memory_counts(monkeypatch):
     arguments = (sequences_of(943, 101), 1349, torch.device("cuda:1"))
     check_memory(settings_of(), *arguments)
     with pytest.raises(UserError, match=r"of memory of cuda:1, where 1\.0 GB are free: lower"):
-        check_memory(settings_of(num_negatives=5000), *arguments)
+        check_memory(settings_of(num_negatives=6000), *arguments)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**15, 10**15))
     with pytest.raises(UserError, match=r"of memory of this machine, .* model\.max_length"):
         check_memory(settings_of(max_length=10**9), *arguments)

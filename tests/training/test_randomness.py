@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from toy_stages import set_params
-from toy_training import HISTORIES, record_batches, trainer_of
+from toy_training import record_batches, trainer_of
 from toys import toy_sequences
 
 import train
@@ -38,11 +38,11 @@ def streams(monkeypatch, seed=1, epoch=1, rank=0, size=2, run_before=()):
         world=Silent(rank, size),
         seed=seed,
         batch_size=8,
+        loops=False,
     )
-    model = trainer.model
     for earlier in run_before:
         trainer.run_epoch(earlier)
-    units, elsewhere, draw = [], [], model.dropout.units
+    units, elsewhere, draw = [], [], trainer.model.dropout.units
 
     def recorded_units(count):
         if not elsewhere:  # what torch's own dropout would draw from
@@ -52,7 +52,7 @@ def streams(monkeypatch, seed=1, epoch=1, rank=0, size=2, run_before=()):
         return drawn
 
     with monkeypatch.context() as patch:
-        patch.setattr(model.dropout, "units", recorded_units)
+        patch.setattr(trainer.model.dropout, "units", recorded_units)
         batches, negatives = record_batches(trainer, patch)
         trainer.run_epoch(epoch)
     order = [user for batch in batches for user in batch.users.tolist()]
@@ -105,7 +105,7 @@ def test_negatives_and_dropout_are_other_streams(monkeypatch):
         drawn.append(seed)
         return reseed(self, *seed)
 
-    trainer = trainer_of()
+    trainer = trainer_of(loops=False)
     reseed = type(trainer.model.dropout).reseed
     monkeypatch.setattr(type(trainer.model.dropout), "reseed", spy)
     _, generator = trainer._start(1)
@@ -125,7 +125,7 @@ class Adding(World):
 def test_the_loss_is_that_of_all_processes(rank):
     losses = {}
     for world in (Silent(rank, 2), Adding(rank, 2)):
-        stats = trainer_of(toy_sequences(HISTORIES), world=world).run_epoch(1)
+        stats = trainer_of(world=world, loops=False).run_epoch(1)
         assert stats.interactions == 1 + 2 + 5 + 3 + 5  # of all processes
         losses[type(world)] = stats.loss
     assert losses[Adding] - losses[Silent] == pytest.approx(1000 / 16)
@@ -135,8 +135,8 @@ def test_the_losses_of_the_processes_add_up_to_that_of_one():
     losses = []
     for world in (World(), Silent(0, 2), Silent(1, 2)):
         histories = toy_sequences([[1, 1], [1, 1, 1], [2, 2, 2, 2], [1, 1], [2, 2]])  # one negative
-        trainer = trainer_of(histories, num_items=2, world=world, learning_rate=1e-30)
-        losses.append(trainer.run_epoch(1).loss)
+        settings = {"num_items": 2, "learning_rate": 1e-30, "loops": False}
+        losses.append(trainer_of(histories, world=world, **settings).run_epoch(1).loss)
     assert losses[0] == pytest.approx(losses[1] + losses[2], rel=1e-5)
     assert min(losses) > 0.05
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from plain_model import PlainSASRec
+from plain_model import ITEMS, PlainSASRec
 from toy_training import (
     CPU,
     HISTORIES,
@@ -23,17 +23,18 @@ from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
 from sasrec.model.checkpoint import load_model, save_model
 from sasrec.objectives import uniform
+from sasrec.objectives.tables import LOSSES
 from sasrec.ranking.ranks import rank_targets
 from sasrec.ranking.validation import validate
 from sasrec.training import trainer as training
 from sasrec.training.fitting import fit
 
 
+@pytest.mark.parametrize("loops", [True, False])
 @pytest.mark.parametrize("num_negatives", [1, 3])
-def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
-    trainer = trainer_of(
-        batch_size=2, objective={"num_negatives": num_negatives}, config={"max_length": 6}
-    )
+def test_steps_are_those_of_plain_padded_training(num_negatives, loops, monkeypatch):
+    settings = {"objective": {"num_negatives": num_negatives}, "config": {"max_length": 6}}
+    trainer = trainer_of(batch_size=2, loops=loops, **settings)
     plain = PlainSASRec(trainer.model)
     # Adam divides by sqrt(v) + epsilon. With its tiny epsilon a gradient that is zero but for
     # rounding (a key's bias has none) would be a whole step; a larger one keeps both comparable.
@@ -50,7 +51,7 @@ def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
         adam.zero_grad()
         loss = plain.loss(*rows)
         loss.backward()
-        plain.weights["inputs.parts.item.embedding.weight"].grad[0] = 0  # padding is not learnt
+        plain.weights[ITEMS].grad[0] = 0  # padding is not learnt
         adam.step()
         losses.append(loss.item() * sum(map(len, rows[0])))
     assert stats[0].loss == pytest.approx(sum(losses[:3]) / 18, abs=1e-6)
@@ -62,7 +63,7 @@ def test_steps_are_those_of_plain_padded_training(num_negatives, monkeypatch):
 
 
 def test_an_epoch_learns_once_from_every_user_with_two_items(monkeypatch):
-    trainer = trainer_of(batch_size=3)
+    trainer = trainer_of(batch_size=3, loops=False)
     batches, _ = record_batches(trainer, monkeypatch)
     stats = [trainer.run_epoch(epoch) for epoch in range(1, 6)]
     # 1, 2, 9, 4 and 7 items but the first of each, at most max_length = 5.
@@ -76,7 +77,7 @@ def test_an_epoch_learns_once_from_every_user_with_two_items(monkeypatch):
 
 
 def test_negatives_are_unseen_and_new_every_epoch(monkeypatch):
-    trainer = trainer_of(objective={"num_negatives": 5})
+    trainer = trainer_of(objective={"num_negatives": 5}, loops=False)
     batches, drawn = record_batches(trainer, monkeypatch)
     trainer.run_epoch(1)
     trainer.run_epoch(2)
@@ -92,9 +93,8 @@ def test_negatives_are_unseen_and_new_every_epoch(monkeypatch):
 
 
 def losses_of_two_epochs(**params):
-    trainer = trainer_of(
-        batch_size=2, objective={"num_negatives": 2}, config={"dropout": 0.5}, **params
-    )
+    settings = {"objective": {"num_negatives": 2}, "config": {"dropout": 0.5}}
+    trainer = trainer_of(batch_size=2, loops=False, **settings, **params)
     return [trainer.run_epoch(epoch).loss for epoch in (1, 2)]
 
 
@@ -107,7 +107,7 @@ def test_how_many_batches_are_prepared_at_once_changes_nothing(at_once, numbers,
 
 
 def test_batches_are_prepared_by_what_they_hold(monkeypatch):
-    trainer = trainer_of(objective={"num_negatives": 4})
+    trainer = trainer_of(objective={"num_negatives": 4}, loops=False)
     batches = [np.array(users) for users in ([2], [3, 7], [4], [5], [2, 3])]
     # 1, 7, 5, 3 and 3 positions of 5 + 4 numbers each.
     for at_once, numbers, expected in (
@@ -129,7 +129,7 @@ def test_batches_are_prepared_by_what_they_hold(monkeypatch):
 
 def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
     monkeypatch.setattr(training, "PREPARED_NUMBERS", 1)
-    trainer, alive = trainer_of(batch_size=1), []
+    trainer, alive = trainer_of(batch_size=1, loops=False), []
     prepare = trainer._prepare
 
     def watched(users, generator):
@@ -148,7 +148,7 @@ def test_negatives_prepared_for_each_batch_are_those_of_all_users_at_once(monkey
     results = []
     for most in (interactions, interactions - 1):
         monkeypatch.setattr(uniform, "SAMPLED_AT_ONCE", most)
-        negatives = trainer_of().objective.terms[0].negatives
+        negatives = trainer_of(loops=False).objective.terms[0].negatives
         assert (negatives._of_all is None) == (most < interactions)
         results.append(losses_of_two_epochs())
     assert results[0] == results[1]
@@ -156,7 +156,8 @@ def test_negatives_prepared_for_each_batch_are_those_of_all_users_at_once(monkey
 
 @pytest.mark.parametrize("num_negatives", [1, 4])
 def test_the_loss_of_a_model_that_knows_nothing(num_negatives):
-    trainer = trainer_of(objective={"num_negatives": num_negatives}, learning_rate=1e-12)
+    objective = {"num_negatives": num_negatives}
+    trainer = trainer_of(objective=objective, learning_rate=1e-12, loops=False)
     with torch.no_grad():
         trainer.model.item_embedding.zero_()
     # Every sigmoid is 1/2, of the target and of each negative.
@@ -164,25 +165,31 @@ def test_the_loss_of_a_model_that_knows_nothing(num_negatives):
     assert trainer.run_epoch(1).loss == pytest.approx(expected, rel=1e-5)
 
 
-def trained_bytes(folder, seed, dropout=0.5):
+@pytest.mark.parametrize("loops", [True, False])
+def test_the_loss_over_all_items_of_a_model_that_knows_nothing(loops):
+    trainer = trainer_of(objective={"loss": "cross_entropy"}, learning_rate=1e-12, loops=loops)
+    with torch.no_grad():
+        trainer.model.item_embedding.zero_()
+    assert trainer.run_epoch(1).loss == pytest.approx(math.log(13), rel=1e-5)
+
+
+def trained_bytes(folder, seed, loops, dropout=0.5):
     sequences, targets = circle(count=23)
-    config = {"dropout": dropout}
-    trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, config=config)
-    fit(
-        trainer,
-        lambda: validate(trainer.model, trainer.reader, targets, trainer.objective.loss),
-        lambda line: None,
-    )
+    settings = {"config": {"dropout": dropout}, "loops": loops}
+    trainer = trainer_of(sequences, num_items=11, seed=seed, model_seed=seed, **settings)
+    loss = trainer.objective.loss
+    fit(trainer, lambda: validate(trainer.model, trainer.reader, targets, loss), lambda line: None)
     folder.mkdir()
     save_model(folder, trainer.model, DESCRIPTION)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path):
-    first, again = (trained_bytes(tmp_path / name, seed=5) for name in ("first", "again"))
+@pytest.mark.parametrize("loops", [True, False])
+def test_the_same_seed_gives_the_same_bytes(tmp_path, loops):
+    first, again = (trained_bytes(tmp_path / name, 5, loops) for name in ("first", "again"))
     assert sorted(first) == ["model.json", "model.safetensors"]
     assert first == again
-    other = trained_bytes(tmp_path / "other", seed=6)
+    other = trained_bytes(tmp_path / "other", 6, loops)
     assert other["model.safetensors"] != first["model.safetensors"]
 
 
@@ -201,19 +208,21 @@ def test_two_threads_give_the_same_bytes_each_time():
 
 
 def test_a_seed_is_more_than_the_initial_weights():
-    losses = {trainer_of(seed=seed, model_seed=1).run_epoch(1).loss for seed in (1, 2, 3)}
+    losses = {
+        trainer_of(seed=seed, model_seed=1, loops=False).run_epoch(1).loss for seed in (1, 2, 3)
+    }
     assert len(losses) == 3
 
 
 def test_dropout_follows_the_seed_of_the_epoch_alone():
-    trainers = [trainer_of(config={"dropout": 0.5}) for _ in range(2)]
+    trainers = [trainer_of(config={"dropout": 0.5}, loops=False) for _ in range(2)]
     trainers[1].model.dropout.units(1000)  # whatever was drawn before
     trainers[1].model.eval()  # as a ranking may leave it
     assert trainers[0].run_epoch(2).loss == trainers[1].run_epoch(2).loss
 
 
 def test_what_ran_before_does_not_change_an_epoch():
-    trainer = trainer_of(learning_rate=1e-30)
+    trainer = trainer_of(learning_rate=1e-30, loops=False)
     losses = [trainer.run_epoch(epoch).loss for epoch in (1, 2, 1)]
     assert losses[0] == losses[2] != losses[1]
 
@@ -222,11 +231,13 @@ def test_what_ran_before_does_not_change_an_epoch():
     "changes",
     [
         {},
+        {"loops": False},
+        {"kernels": "plain"},
         {"precision": "bfloat16"},
         {"objective": {"num_negatives": 2}},
+        {"objective": {"loss": "gbce", "num_negatives": 2}},
         {"objective": {"loss": "cross_entropy"}},
-        {"objective": {"loss": "gbce"}},
-        {"loops": False},
+        {"loops": False, "objective": {"loss": "cross_entropy"}},
     ],
 )
 def test_the_next_item_of_a_circle_is_learnt(changes):
@@ -268,7 +279,7 @@ def test_a_compiled_model_trains_like_the_other(monkeypatch):
 
 
 def test_the_optimizer_is_adam_with_the_papers_settings():
-    trainer = trainer_of(learning_rate=0.003)
+    trainer = trainer_of(learning_rate=0.003, loops=False)
     assert isinstance(trainer.optimizer._adam, torch.optim.Adam)
     (group,) = trainer.optimizer._adam.param_groups
     assert (group["lr"], group["betas"], group["weight_decay"]) == (0.003, (0.9, 0.98), 0)
@@ -276,8 +287,10 @@ def test_the_optimizer_is_adam_with_the_papers_settings():
     assert weights.numel() == sum(weight.numel() for weight in trainer.model.parameters())
 
 
-def test_padding_stays_zero():
-    trainer = trainer_of()
+@pytest.mark.parametrize("loops", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_padding_stays_zero(loss, loops):
+    trainer = trainer_of(objective={"loss": loss}, loops=loops)
     trainer.run_epoch(1)
     assert not trainer.model.item_embedding[0].any()
 
@@ -307,7 +320,7 @@ def test_a_loss_that_is_no_number_is_a_sentence(value, monkeypatch):
 
 def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
     histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
-    trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1)
+    trainer = trainer_of(toy_sequences(histories), num_items=3, batch_size=1, loops=False)
     assert trainer.users.tolist() == [1, 6]
     assert trainer.left_out == {
         "with fewer than two items in training, none of which has a next one": 2,
@@ -316,6 +329,15 @@ def test_users_without_positions_or_negatives_are_left_out(monkeypatch):
     batches, _ = record_batches(trainer, monkeypatch)
     assert trainer.run_epoch(1).interactions == 1 + 2
     assert sorted(batch.users.item() for batch in batches) == [1, 6]
+
+
+def test_a_loss_over_all_items_learns_from_users_who_know_all_of_them():
+    histories = [[1, 2], [3, 1, 2], [2], [], [2, 3, 1, 1], [1, 3, 3]]
+    settings = {"objective": {"loss": "cross_entropy"}, "loops": False}
+    trainer = trainer_of(toy_sequences(histories), num_items=3, **settings)
+    assert trainer.users.tolist() == [1, 2, 5, 6]
+    assert list(trainer.left_out.values()) == [2]
+    assert trainer.run_epoch(1).interactions == 1 + 2 + 3 + 2
 
 
 def test_nobody_is_left_out_where_all_can_be_learnt_from():
@@ -343,6 +365,7 @@ def test_a_saved_model_ranks_as_before(tmp_path):
     loss = trainer.objective.loss
     before = rank_targets(trainer.model, reader, targets, loss=loss)
     after = rank_targets(load_model(tmp_path, CPU), reader, targets, loss=loss)
+    assert not np.isnan(before.losses).any()
     assert np.array_equal(before.losses, after.losses)
     assert np.array_equal(before.full, after.full)
     shorter = replace(targets, users=targets.users[:3], items=targets.items[:3])

@@ -15,6 +15,7 @@ from sasrec.base.files import new_file, read_csv, read_json_as, write_json
 from sasrec.data.facts import SplitFacts
 from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec
+from sasrec.model.sizes import MOST
 
 STAGE = "train"  # which writes all of it
 AGAIN = f"run `python stages/{STAGE}.py` again"
@@ -40,7 +41,7 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
 
     config: ModelConfig
-    num_items: int = Field(ge=1)
+    num_items: int = Field(ge=1, le=MOST)
     best_epoch: int = Field(ge=1)
     data: SplitFacts
     filter_seen: bool
