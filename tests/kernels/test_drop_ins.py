@@ -14,7 +14,16 @@ from gradient_checks import (
 )
 from toy_attention import plain
 from toy_losses import loss_of, toy_loss
-from toys import LAYOUTS, NUM_ITEMS, OPTIONS, ROWS, toy_batch, toy_config, toy_model
+from toys import (
+    LAYOUTS,
+    NUM_ITEMS,
+    OPTIONS,
+    ROWS,
+    toy_batch,
+    toy_config,
+    toy_model,
+    toy_objective_params,
+)
 
 from sasrec.batching.batches import Batch
 from sasrec.kernels.drop_ins import PLAIN, attach, detach, is_attached, plainly
@@ -23,6 +32,7 @@ from sasrec.kernels.tables import DROP_INS, LOOPS
 from sasrec.model.attention import SoftmaxAttention
 from sasrec.model.norm import LayerNorm
 from sasrec.model.tables import VARIANTS
+from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
 
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 every_option = pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
@@ -228,6 +238,15 @@ def test_items_out_of_range_are_said_in_words():
 
 
 # The loss
+
+
+def test_gbce_weighs_the_positive():
+    leaves = randoms((11, 3), (NUM_ITEMS + 1, 3))
+    loss = GeneralisedBinaryCrossEntropy(toy_objective_params(num_negatives=2), NUM_ITEMS)
+    expected = loss(*leaves, *slots(2))
+    assert attach(DROP_INS, loss) == {"loss": LOOPS}
+    assert loss.positive_weight < 1
+    assert_same_with_gradients(loss(*leaves, *slots(2)), expected, leaves)
 
 
 def slots(num_negatives):

@@ -8,6 +8,7 @@ from sasrec.model.block import Block
 from sasrec.model.inputs import Inputs
 from sasrec.model.norm import LayerNorm
 from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
+from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
 
 LOOPS = "compiled loops"
 
@@ -21,5 +22,6 @@ DROP_INS = [
     DropIn("inputs", LOOPS, Inputs, "forward", inputs.supports, inputs.inputs, needs_cpu=True),
     DropIn("norms", LOOPS, LayerNorm, "forward", _always, norm, needs_cpu=True),
     DropIn("loss", LOOPS, BinaryCrossEntropy, "forward", _always, loss, needs_cpu=True),
+    DropIn("loss", LOOPS, GeneralisedBinaryCrossEntropy, "forward", _always, loss, needs_cpu=True),
     DropIn("last states", "a shortcut", Block, "last", last.supports, last.last, needs_cpu=False),
 ]
