@@ -82,14 +82,6 @@ def test_the_short_tables_show_the_same_numbers(page):
         assert [cell.strip() for cell in line.split("|")[2:6]] == cells
 
 
-def test_every_link_of_the_page_leads_somewhere():
-    text = (ROOT / "docs/results.md").read_text("utf-8")
-    links = re.findall(r"\]\(([^)#]+)\)", text)
-    assert links
-    for link in links:
-        assert (ROOT / "docs" / link).exists() or link.startswith("https://"), link
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """CSV files of one table with two rows, of which the second has not run."""

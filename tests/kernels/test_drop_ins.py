@@ -32,6 +32,7 @@ from sasrec.kernels.tables import DROP_INS, LOOPS
 from sasrec.model.attention import SoftmaxAttention
 from sasrec.model.norm import LayerNorm
 from sasrec.model.tables import VARIANTS
+from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
 from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
 
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
@@ -240,15 +241,6 @@ def test_items_out_of_range_are_said_in_words():
 # The loss
 
 
-def test_gbce_weighs_the_positive():
-    leaves = randoms((11, 3), (NUM_ITEMS + 1, 3))
-    loss = GeneralisedBinaryCrossEntropy(toy_objective_params(num_negatives=2), NUM_ITEMS)
-    expected = loss(*leaves, *slots(2))
-    assert attach(DROP_INS, loss) == {"loss": LOOPS}
-    assert loss.positive_weight < 1
-    assert_same_with_gradients(loss(*leaves, *slots(2)), expected, leaves)
-
-
 def slots(num_negatives):
     targets = torch.tensor([0, 1, 4, 0, 4, 10, 0, 0, 2, 0, 3])
     return targets, torch.arange(11 * num_negatives).view(11, -1) * 5 % 7 + 1
@@ -256,9 +248,11 @@ def slots(num_negatives):
 
 @pytest.mark.parametrize("num_negatives", [1, 2, 5])
 @pytest.mark.parametrize("at_once", [1, 5, 1 << 20])
-def test_loss(num_negatives, at_once, monkeypatch):
+@pytest.mark.parametrize("kind", [BinaryCrossEntropy, GeneralisedBinaryCrossEntropy])
+def test_loss(num_negatives, at_once, kind, monkeypatch):
     monkeypatch.setattr("sasrec.kernels.loss.SCORED_AT_ONCE", at_once)
-    leaves, loss = randoms((11, 3), (NUM_ITEMS + 1, 3)), toy_loss()
+    leaves = randoms((11, 3), (NUM_ITEMS + 1, 3))
+    loss, plain_loss = (kind(toy_objective_params(), NUM_ITEMS) for _ in range(2))
     expected = loss(*leaves, *slots(num_negatives))
     assert attach(DROP_INS, loss) == {"loss": LOOPS}
     found = loss(*leaves, *slots(num_negatives))
@@ -267,7 +261,7 @@ def test_loss(num_negatives, at_once, monkeypatch):
     assert_same_in_inference(lambda *given: loss(*given, *slots(num_negatives)), leaves)
     assert_adds_to_gradients(
         lambda *given: loss(*given, *slots(num_negatives)) / 7,
-        lambda *given: toy_loss()(*given, *slots(num_negatives)) / 7,
+        lambda *given: plain_loss(*given, *slots(num_negatives)) / 7,
         leaves,
     )
 

@@ -21,7 +21,9 @@ DROP_INS = [
     DropIn("blocks", LOOPS, Block, "forward", blocks.supports, blocks.block, needs_cpu=True),
     DropIn("inputs", LOOPS, Inputs, "forward", inputs.supports, inputs.inputs, needs_cpu=True),
     DropIn("norms", LOOPS, LayerNorm, "forward", _always, norm, needs_cpu=True),
-    DropIn("loss", LOOPS, BinaryCrossEntropy, "forward", _always, loss, needs_cpu=True),
-    DropIn("loss", LOOPS, GeneralisedBinaryCrossEntropy, "forward", _always, loss, needs_cpu=True),
+    *(
+        DropIn("loss", LOOPS, kind, "forward", _always, loss, needs_cpu=True)
+        for kind in (BinaryCrossEntropy, GeneralisedBinaryCrossEntropy)
+    ),
     DropIn("last states", "a shortcut", Block, "last", last.supports, last.last, needs_cpu=False),
 ]
