@@ -2,7 +2,7 @@
 
 Code that a process has just compiled rounds a little differently from the same code loaded as
 bytes: the compiler may join functions otherwise. So that the same seed gives the same bytes, a
-process of its own compiles everything, from nothing and in one order (kernel_warmup.py), and all
+process of its own compiles everything, from nothing and in one order (warmup.py), and all
 others load what it left. It hands that over through a pipe, so that a cache which cannot be used
 costs time and nothing else.
 """
@@ -20,7 +20,7 @@ from sasrec.kernels.compiled_code import compiler, take_over
 
 WARMUP = "sasrec.kernels.warmup"  # the module that the other process runs
 PACKAGE = Path(__file__).parents[1]
-# What decides which kernels are compiled, for which types, and in which order.
+# What decides which loops are compiled, for which types, and in which order.
 SOURCES = ("kernels/**/*.py",)
 
 

@@ -6,9 +6,10 @@ numbers, so the code that one machine compiles once serves every model.
 """
 
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from queue import SimpleQueue
 
 import numba
 import numpy as np
@@ -32,22 +33,40 @@ def compiled(function: Callable, **options: object) -> Callable:
 
 def run_parts(kernel: Callable[..., None], *arguments: object, edges: np.ndarray) -> None:
     """Run each part of a kernel, from edges[part] to edges[part + 1]."""
-    others = [
-        _workers().submit(kernel, *arguments, part, edges[part], edges[part + 1])
-        for part in range(1, len(edges) - 1)
-    ]
+    parts = len(edges) - 1
+    done: SimpleQueue[BaseException | None] = SimpleQueue()
+    for part in range(1, parts):
+        _tasks().put((done, kernel, (*arguments, part, edges[part], edges[part + 1])))
     try:
         kernel(*arguments, 0, edges[0], edges[1])
     finally:
-        wait(others)
-    for other in others:
-        other.result()
+        errors = [done.get() for _ in range(1, parts)]
+    for error in filter(None, errors):
+        raise error
 
 
 @cache
-def _workers() -> ThreadPoolExecutor:
-    """Threads that wait for parts; while kernels compute they do not hold Python's lock."""
-    return ThreadPoolExecutor(os.cpu_count())
+def _tasks() -> SimpleQueue:
+    """Where waiting threads take parts from; while kernels compute they leave Python's lock."""
+    tasks: SimpleQueue = SimpleQueue()
+    for _ in range(max(1, (os.cpu_count() or 2) - 1)):
+        threading.Thread(target=_work, args=(tasks,), daemon=True).start()
+    return tasks
+
+
+os.register_at_fork(after_in_child=_tasks.cache_clear)  # a child has none of its parent's threads
+
+
+def _work(tasks: SimpleQueue) -> None:
+    while True:
+        done, kernel, arguments = tasks.get()
+        try:
+            kernel(*arguments)
+        except BaseException as error:
+            done.put(error)
+        else:
+            done.put(None)
+        del done, kernel, arguments  # arrays are free while it waits
 
 
 def parts_of(costs: np.ndarray) -> np.ndarray:
