@@ -192,8 +192,8 @@ def test_arrays_of_other_shapes(folder, main, path, content, message):
     ("main", "work", "target", "is_folder"),
     [
         (split.main, "read_interactions", "data/split/valid", False),
-        (train.main, "SASRec", "data/model", False),
-        (train.main, "SASRec", "metrics/train.json", True),
+        (train.main, "build", "data/model", False),
+        (train.main, "build", "metrics/train.json", True),
         (evaluate.main, "rank_targets", "data/evaluation", False),
         (evaluate.main, "rank_targets", "metrics/intervals.json", True),
         (evaluate.main, "rank_targets", "plots/by_rank.csv", True),

@@ -16,12 +16,14 @@ from sasrec.base.temporaries import final_path
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
+from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.model.checkpoint import load_model
-from sasrec.model.sasrec import ModelConfig, SASRec
+from sasrec.model.config import ModelConfig
+from sasrec.model.sasrec import SASRec
 from sasrec.ranking import evaluation, validation
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
-from sasrec.training import fitting, records
+from sasrec.training import building, fitting, records
 from sasrec.training.timings import find_timing
 
 
@@ -74,7 +76,9 @@ def test_what_train_trains(folder, monkeypatch):
         return seen["history"]
 
     monkeypatch.setattr(train, "fit", fit_seen)
-    monkeypatch.setattr(train, "prepare", lambda model, report: seen.update(prepared=model))
+    monkeypatch.setattr(
+        building, "prepare", lambda *given, **how: seen.update(prepared=(given, how))
+    )
     train.main()
     trainer, history = seen["trainer"], seen["history"]
 
@@ -85,20 +89,25 @@ def test_what_train_trains(folder, monkeypatch):
     expected = PARAMS["train"] | {"seed": 5, "epochs": 2}
     assert trainer.params.model_dump() == expected
     assert trainer.device == torch.device("cpu")
-    assert seen["prepared"] is trainer.model
+    (prepared, loss), how = seen["prepared"]
+    assert prepared is trainer.model
+    assert loss is trainer.objective.loss
+    assert (how["kernels"], how["loops"]) == (PARAMS["train"]["kernels"], True)
     sizes = {"num_users": NUM_USERS, "num_items": NUM_ITEMS}
     sequences = Sequences.load(folder / "data/split/train", **sizes)
-    np.testing.assert_array_equal(trainer.sequences.items, sequences.items)
+    np.testing.assert_array_equal(trainer.reader.sequences.items, sequences.items)
     targets = Targets.load(folder / "data/split/valid", **sizes)
-    reader = SequenceReader(sequences, 4, torch.device("cpu"), dense=False)
-    assert seen["validation"] == validation.validate(model, reader, targets)
+    reader = SequenceReader(sequences, 4, torch.device("cpu"), layout="grouped")
+    assert seen["validation"] == validation.validate(model, reader, targets, loss)
 
     loaded = load_model(folder / "data/model", torch.device("cpu"))
     torch.testing.assert_close(
         dict(loaded.state_dict()), dict(trainer.model.state_dict()), rtol=0, atol=0
     )
     description = json.loads((folder / "data/model/model.json").read_text())
+    assert description["kernels"] == expected.pop("kernels")
     assert description["train"] == expected
+    assert description["objective"] == PARAMS["objective"]
     assert description["best_epoch"] == history.best_epoch
     split_facts = json.loads((folder / "data/split/train/dataset.json").read_text())
     assert description["data"] == split_facts
@@ -123,7 +132,8 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     histories = Sequences.load(folder / "data/split/test", **sizes)
     targets = Targets.load(folder / "data/split/test", **sizes)
     model = load_model(folder / "data/model", cpu)
-    reader = SequenceReader(histories, 4, cpu, dense=False)
+    prepare(model)
+    reader = SequenceReader(histories, 4, cpu, layout=layout_for(model))
     ranks = rank_targets(model, reader, targets, filter_seen=filter_seen, top_k=10)
     params = EvaluateParams.model_validate({**changes, "device": "cpu"})
     expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
@@ -183,3 +193,39 @@ def test_evaluate_is_the_same_twice(folder):
     before = tree(folder)
     evaluate.main()
     assert tree(folder) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"objective__loss": "cross_entropy"},
+        {"objective__loss": "gbce"},
+        {"model__feed_forward": "swiglu"},
+        {"model__position": "rotary"},
+    ],
+    ids=str,
+)
+def test_other_parts_by_plain_kernels(folder, monkeypatch, capsys, change):
+    """Evaluate computes as train did: model.json says how."""
+    set_params(folder, train__epochs=1, train__kernels="plain", **change)
+    train.main()
+    assert ": plain PyTorch" in capsys.readouterr().out
+    description = json.loads((folder / "data/model/model.json").read_text())
+    assert description["kernels"] == "plain"
+    for name, value in change.items():
+        section, key = name.split("__")
+        held = description["config" if section == "model" else section]
+        assert held[key] == value
+    asked = []
+    prepare_model = evaluate.prepare
+
+    def prepare_seen(model, **how):
+        asked.append(how["kernels"])
+        prepare_model(model, **how)
+
+    monkeypatch.setattr(evaluate, "prepare", prepare_seen)
+    evaluate.main()
+    assert asked == ["plain"]
+    ranks = pd.read_csv(folder / "data/evaluation/ranks.csv")
+    assert ranks["full"].between(1, NUM_ITEMS).all()

@@ -87,14 +87,15 @@ def attend(
         bias: [H, W, W], added to the scores; None for 0.
     """
     query, key, value = (part.transpose(1, 2) for part in (query, key, value))  # [B, H, W, d]
-    width = query.shape[2]
+    heads, width = query.shape[1:3]
     later = torch.ones(width, width, dtype=torch.bool, device=query.device).triu(1)
     mask = query.new_zeros(width, width).masked_fill(later, -torch.inf)
     if query.device.type == "cpu" and not torch.compiler.is_compiling():
         # Torch's own call draws dropout by floats, which takes as long as all the rest.
-        scores = (query / math.sqrt(query.shape[3])) @ key.transpose(2, 3)
-        scores = scores + (mask if bias is None else mask + bias)
-        attended = dropout(scores.softmax(3)) @ value
+        added = mask if bias is None else (mask + bias).repeat(len(query), 1, 1)
+        query, key, value = (part.flatten(0, 1) for part in (query, key, value))  # [B H, W, d]
+        scores = torch.baddbmm(added, query, key.mT, alpha=1 / math.sqrt(query.shape[2]))
+        attended = (dropout(scores.softmax(2)) @ value).unflatten(0, (-1, heads))
     else:
         attended = functional.scaled_dot_product_attention(
             *(query, key, value),

@@ -44,7 +44,7 @@ class BinaryCrossEntropy(Loss):
 
     def _sum(self, embedding: Tensor, states: Tensor, targets: Tensor, negatives: Tensor) -> Tensor:
         items = torch.cat([targets[:, None], negatives], 1)
-        scores = torch.einsum("td,tkd->tk", states, rows_of(items, embedding))
+        scores = (states[:, None] * rows_of(items, embedding)).sum(2)
         positive = self.positive_weight * softplus(-scores[:, 0])
         losses = positive + softplus(scores[:, 1:]).sum(1)
         return torch.where(targets > 0, losses, 0).sum()
