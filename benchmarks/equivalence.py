@@ -7,6 +7,7 @@ their batches are laid out otherwise.
 Reads data/split/; writes benchmarks/equivalence.csv and benchmarks/equivalence.png.
 """
 
+import workloads  # isort: skip  # noqa: F401, it sets how torch's threads wait
 import argparse
 from collections.abc import Iterator
 from pathlib import Path

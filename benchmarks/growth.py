@@ -5,6 +5,7 @@
 Writes benchmarks/growth.csv and benchmarks/growth.png (log-log, with the slope of each curve).
 """
 
+import workloads  # isort: skip  # noqa: F401, it sets how torch's threads wait
 import argparse
 import math
 from pathlib import Path

@@ -7,6 +7,7 @@ With --port (a checkout of pmixer/SASRec.pytorch) both run in turns on the same 
 folder must hold ml-1m.txt and Video.txt.
 """
 
+import workloads  # isort: skip  # noqa: F401, it sets how torch's threads wait
 import argparse
 from pathlib import Path
 
