@@ -16,13 +16,11 @@ sys.path.insert(0, str(ROOT / "stages"))
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 import torch
 
-from sasrec.batching.batches import SequenceReader
 from sasrec.data.sequences import Sequences
-from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.model.config import ModelConfig
-from sasrec.model.sasrec import SASRec
-from sasrec.objectives.objective import build_objective
 from sasrec.objectives.params import ObjectiveParams
+from sasrec.training.building import build
+from sasrec.training.memory_need import Settings
 from sasrec.training.trainer import Trainer, TrainParams
 
 # What params.yaml has, section by section: valid values for all keys.
@@ -75,15 +73,9 @@ def build_trainer(
     params: TrainParams,
     device: torch.device,
 ) -> Trainer:
-    """A trainer as stages/train.py makes one; prints what computes it."""
-    model = SASRec(config, num_items, seed=params.seed).to(device)
-    values = ObjectiveParams.model_validate(SECTIONS["objective"])
-    objective = build_objective(values, sequences, num_items, device)
-    loops = params.precision == "float32" and not params.compile
-    prepare(model, objective.loss, kernels=params.kernels, loops=loops)
-    layout = layout_for(model, compiled=params.compile)
-    reader = SequenceReader(sequences, config.max_length, device, layout=layout)
-    return Trainer(model, objective, reader, params)
+    """A trainer with the paper's objective; prints what computes it."""
+    objective = ObjectiveParams.model_validate(SECTIONS["objective"])
+    return build(Settings(config, objective, params), sequences, num_items, device)
 
 
 def from_file(name: str, path: Path, max_length: int, dropout: float) -> Workload:

@@ -62,7 +62,11 @@ def main() -> None:
     keep_freed_memory()
     with world(device) as processes, OUTPUTS.new() if processes.is_first else nullcontext() as new:
         report = partial(print, flush=True) if processes.is_first else _say_nothing
-        trainer = build(settings, inputs, device, processes, report)
+        trainer = build(
+            *(settings, inputs.sequences, inputs.dataset.num_items, device),
+            processes=processes,
+            report=report,
+        )
         filter_seen = evaluate_params.filter_seen
         for line in introduce(trainer, inputs, filter_seen):
             report(line)

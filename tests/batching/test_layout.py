@@ -13,7 +13,6 @@ from sasrec.batching.layout import (
     lay_out_grouped,
     lay_out_packed,
 )
-from sasrec.kernels.spans import spans_of
 
 some_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=20)
 
@@ -36,14 +35,6 @@ def assert_layout(layout: Layout, lengths: list[int], starts: list[int], slots: 
     assert all(mine in (number, -1) for number, mine in zip(owned, owner, strict=True))
     for tensor in (layout.lengths, layout.last_slots, layout.sequences, layout.positions):
         assert tensor.dtype == torch.int64
-
-    spans = spans_of(layout)
-    assert spans.starts.tolist() == starts
-    assert spans.lengths.tolist() == lengths
-    pairs = [sum(range(length + 1)) for length in lengths]
-    assert spans.triangles.tolist() == [sum(pairs[:number]) for number in range(len(lengths))]
-    assert spans.pairs == sum(pairs)
-    assert (spans.edges[0], spans.edges[-1]) == (0, len(lengths))
 
 
 @given(lengths=some_lengths)
@@ -108,12 +99,6 @@ def test_rows_and_back(way, lengths):
     assert torch.equal(back[layout.real], x[layout.real])
     back[layout.real].sum().backward()
     assert torch.equal(x.grad, layout.real[:, None].expand(-1, 2).float())
-
-
-def test_many_long_sequences_are_shared_out_evenly(two_threads):
-    spans = spans_of(lay_out_packed(np.array([40] * 50 + [10] * 40)))
-    assert len(spans.edges) == 3
-    assert spans.edges[1] == pytest.approx(29, abs=2)  # each of the long ones costs 5.6 short ones
 
 
 def test_fixed_layouts_by_hand():

@@ -10,6 +10,7 @@ from toys import (
     NUM_ITEMS,
     OPTIONS,
     ROWS,
+    ROWS_OF_TABLES,
     toy_batch,
     toy_config,
     toy_model,
@@ -19,25 +20,17 @@ from toys import (
 from sasrec.kernels.drop_ins import attach
 from sasrec.kernels.tables import DROP_INS
 from sasrec.model.sasrec import SASRec
-from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, VARIANTS
 
 EXACT = {"rtol": 0, "atol": 0}
 INNER = "blocks.{}.feed_forward.inner.weight"
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
-PARTS = {
-    **{f"attention {name}": {"attention": name} for name in ATTENTIONS},
-    **{f"feed-forward {name}": {"feed_forward": name} for name in FEED_FORWARDS},
-    **{f"position {name}": {"position": name} for name in POSITIONS},
-}
-EVERY = OPTIONS | PARTS
-
-
-@every_variant
-@pytest.mark.parametrize("changes", EVERY.values(), ids=EVERY)
-def test_every_weight_learns_and_row_0_does_not(variant, changes):
-    model = toy_model(toy_config(variant=variant, **changes)).train()
+@pytest.mark.parametrize("part", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
+def test_every_weight_learns_and_row_0_does_not(part, option):
+    model = toy_model(toy_config(**option | part)).train()
     row = [5, 19, 2, 2, 23, 7, 11, 13, 1, 8, 20]  # as long as there are positions
     batch = toy_batch([row, row[:4]], "fixed")
     states = model(batch)
@@ -46,7 +39,8 @@ def test_every_weight_learns_and_row_0_does_not(variant, changes):
     torch.where(targets > 0, losses, 0).sum().backward()
     for name, parameter in model.named_parameters():
         largest = parameter.grad.abs().max().item()
-        turned = model.config.position == "rotary"  # a key's bias too
+        # With pairs of units to turn, a key's bias is turned too.
+        turned = model.config.position == "rotary" and model.config.num_heads < 6
         if name.endswith("key.bias") and not turned:  # which moves all scores of a query alike
             assert largest < 1e-12, name
         else:

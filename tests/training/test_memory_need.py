@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from toys import OPTIONS, toy_config, toy_objective_params, toy_train_params
+from toys import toy_config, toy_objective_params, toy_train_params
 
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
-from sasrec.model.sasrec import SASRec, count_parameters
 from sasrec.model.sizes import MOST, WIDEST
-from sasrec.model.tables import VARIANTS
 from sasrec.training import memory_need as module
 from sasrec.training.memory_need import Settings, check_memory, step_need, weights_need
 
@@ -44,14 +42,6 @@ def check(free=MACHINE, sequences=None, num_items=1349, **changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "available_memory", lambda: free)
         check_memory(settings_of(**changes), sequences, num_items, CPU)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("changes", OPTIONS.values(), ids=OPTIONS)
-def test_weights_are_counted_without_a_model(variant, changes):
-    config = toy_config(variant=variant, **changes)
-    model = SASRec(config, 37, seed=1)
-    assert count_parameters(config, 37) == sum(weight.numel() for weight in model.parameters())
 
 
 TOO_LARGE = {

@@ -9,48 +9,46 @@ user's shifted by a multiple of N, are one sorted array: many look-ups are one b
 Unlike drawing again until it fits, this ends for users who know nearly everything.
 """
 
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from sasrec.data.sequences import Sequences
 
 
 @dataclass(frozen=True)
 class UnseenItems:
-    """For R rows (users), what is outside each row's history.
+    """For R rows (users), what is outside each row's history: numpy arrays, or tensors of torch.
 
     Attributes:
         num_items: N.
         keys: int64 [sum of m], sorted: row * N + h_j - 1 - j.
         starts: int64 [R], where each row's keys begin.
         counts: int64 [R], N - m, the number of items outside the history.
+        not_above: of sorted keys and some values, how many keys are not above each: the one step
+            that numpy and torch call by other names.
     """
 
     num_items: int
-    keys: Tensor
-    starts: Tensor
-    counts: Tensor
+    keys: Any
+    starts: Any
+    counts: Any
+    not_above: Callable[[Any, Any], Any]
 
-    def nth(self, rows: Tensor, rank: Tensor) -> Tensor:
+    def nth(self, rows: Any, rank: Any) -> Any:
         """The item ids at `rank` (int64, 0 <= rank < counts[row]) among each row's unseen items.
 
         `rows` and `rank` may be of any shapes that broadcast; so is the result, int64.
         """
-        below = torch.searchsorted(self.keys, rows * self.num_items + rank, right=True)
+        below = self.not_above(self.keys, rows * self.num_items + rank)
         return rank + 1 + below - self.starts[rows]
-
-    def to(self, device: torch.device) -> Self:
-        """The same on `device`."""
-        keys, starts, counts = (part.to(device) for part in (self.keys, self.starts, self.counts))
-        return replace(self, keys=keys, starts=starts, counts=counts)
 
 
 def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> UnseenItems:
-    """On the CPU, what lies outside the history of each of `users` (int64 [R]), a row each."""
+    """What lies outside the history of each of `users` (int64 [R]), a row each, in numpy."""
     lengths = sequences.lengths[users]
     rows = np.repeat(np.arange(len(users)), lengths)
     ends = np.cumsum(lengths)
@@ -60,5 +58,5 @@ def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> Uns
     seen = np.bincount(rows, minlength=len(users))
     starts = np.cumsum(seen) - seen
     keys = rows * num_items + items - 1 - (np.arange(len(rows)) - starts[rows])
-    arrays = (keys, starts, num_items - seen)
-    return UnseenItems(num_items, *(torch.from_numpy(array) for array in arrays))
+    not_above = partial(np.searchsorted, side="right")
+    return UnseenItems(num_items, keys, starts, num_items - seen, not_above)

@@ -54,12 +54,6 @@ def attach(drop_ins: list[DropIn], *roots: nn.Module) -> dict[str, str]:
     return hows
 
 
-def detach(*roots: nn.Module) -> None:
-    """Take all drop-ins off the modules in `roots`."""
-    for module, name in _attached(roots):
-        delattr(module, name)
-
-
 @contextmanager
 def plainly(*roots: nn.Module) -> Iterator[None]:
     """Have the modules in `roots` compute by their own methods in the block."""

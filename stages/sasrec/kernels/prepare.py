@@ -1,7 +1,6 @@
 """The one call before a model trains or ranks: which drop-ins stand for what, and checked."""
 
 from collections.abc import Callable
-from typing import Literal
 
 from sasrec.base.errors import UserError
 from sasrec.batching.layout import Kind
@@ -9,17 +8,16 @@ from sasrec.kernels.check import check_drop_ins
 from sasrec.kernels.compiling import load_loops
 from sasrec.kernels.drop_ins import PLAIN, attach, is_attached
 from sasrec.kernels.tables import DROP_INS, LOOPS
+from sasrec.model.config import Kernels
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.losses import Loss
-
-Choice = Literal["auto", "plain"]
 
 
 def prepare(
     model: SASRec,
     loss: Loss | None = None,
     *,
-    kernels: Choice = "auto",
+    kernels: Kernels = "auto",
     loops: bool = True,
     report: Callable[[str], None] = print,
 ) -> None:

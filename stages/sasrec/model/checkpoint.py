@@ -1,7 +1,7 @@
 """A trained model as two files that describe themselves: weights and what rebuilds the model."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from sasrec.base.errors import UserError
 from sasrec.base.files import new_file, read_csv, read_json_as, write_json
 from sasrec.data.facts import SplitFacts
-from sasrec.model.config import ModelConfig
+from sasrec.model.config import Kernels, ModelConfig
 from sasrec.model.sasrec import SASRec
 from sasrec.model.sizes import MOST
 
@@ -45,7 +45,7 @@ class ModelDescription(BaseModel):
     best_epoch: int = Field(ge=1)
     data: SplitFacts
     filter_seen: bool
-    kernels: Literal["auto", "plain"]
+    kernels: Kernels
 
 
 def save_model(folder: Path, model: SASRec, description: dict[str, Any]) -> None:

@@ -14,6 +14,9 @@ from sasrec.model.tables import (
     VARIANTS,
 )
 
+# What may compute a model: faster functions where there are some for it, or PyTorch throughout.
+Kernels = Literal["auto", "plain"]
+
 
 class ModelConfig(Sizes):
     """The params section `model`, resolved: sizes, and a row of each table of parts."""

@@ -27,8 +27,3 @@ class Sizes(Section):
                 f"hidden_size = {self.hidden_size} is not divisible by num_heads = {self.num_heads}"
             )
         return self
-
-    @property
-    def head_size(self) -> int:
-        """D / H."""
-        return self.hidden_size // self.num_heads

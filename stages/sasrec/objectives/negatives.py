@@ -5,8 +5,9 @@ without waiting for it.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -35,8 +36,11 @@ class NegativeSampler:
     unseen: UnseenItems
 
     @classmethod
-    def build(cls, unseen: UnseenItems, device: torch.device) -> "NegativeSampler":
-        return cls(unseen.to(device))
+    def build(cls, unseen: UnseenItems, device: torch.device) -> Self:
+        """Of `unseen` in numpy."""
+        arrays = {name: getattr(unseen, name) for name in ("keys", "starts", "counts")}
+        tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        return cls(replace(unseen, **tensors, not_above=partial(torch.searchsorted, right=True)))
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """One item for each entry of `rows` (int64 [T, ...]): int64 of that shape."""
@@ -57,5 +61,5 @@ class NegativeSampler:
 def users_without_negatives(sequences: Sequences, num_items: int) -> np.ndarray:
     """The users (int64) who interacted with every item: no negative can be drawn for them."""
     long = np.flatnonzero(sequences.lengths >= num_items)
-    left = [int(unseen_items(sequences, np.array([user]), num_items).counts[0]) for user in long]
+    left = [unseen_items(sequences, np.array([user]), num_items).counts[0] for user in long]
     return long[np.array(left, np.int64) == 0]

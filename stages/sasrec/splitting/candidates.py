@@ -1,7 +1,6 @@
 """Candidates for sampled ranking: drawn once, so that every model ranks the very same lists."""
 
 import numpy as np
-import torch
 
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
@@ -35,13 +34,12 @@ def draw_candidates(
     counts, drawn = [], []
     for start in range(0, len(users), block):
         unseen = unseen_items(sequences, users[start : start + block], num_items)
-        of_each = unseen.counts.numpy()
-        counts.append(of_each)
-        rows = np.flatnonzero(of_each >= num_candidates)
+        counts.append(unseen.counts)
+        rows = np.flatnonzero(unseen.counts >= num_candidates)
         if len(rows):
-            ranks = _distinct(of_each[rows], num_candidates, generator)
-            items = unseen.nth(torch.from_numpy(rows)[:, None], torch.from_numpy(ranks)).numpy()
-            drawn.append((start + rows, np.sort(items, axis=1).astype(np.int32)))
+            ranks = _distinct(unseen.counts[rows], num_candidates, generator)
+            items = np.sort(unseen.nth(rows[:, None], ranks), axis=1)
+            drawn.append((start + rows, items.astype(np.int32)))
     unseen_counts = np.concatenate(counts)
     if (unseen_counts >= num_candidates).sum() < len(users) / 2:
         raise UserError(_too_many(num_candidates, unseen_counts, num_items))

@@ -29,20 +29,21 @@ class Inputs(NamedTuple):
 
 def build(
     settings: Settings,
-    inputs: Inputs,
+    sequences: Sequences,
+    num_items: int,
     device: torch.device,
-    processes: World,
-    report: Callable[[str], None],
+    *,
+    processes: World = World(),  # noqa: B008, it is immutable
+    report: Callable[[str], None] = print,
 ) -> Trainer:
-    """The model and what it learns, with the drop-ins that support them."""
+    """The model and what it learns of `sequences`, with the drop-ins that support them."""
     config, objective_params, params = settings
-    num_items = inputs.dataset.num_items
     model = SASRec(config, num_items, seed=params.seed).to(device)
-    objective = build_objective(objective_params, inputs.sequences, num_items, device)
+    objective = build_objective(objective_params, sequences, num_items, device)
     loops = params.precision == "float32" and not params.compile
     prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
     layout = layout_for(model, compiled=params.compile)
-    reader = SequenceReader(inputs.sequences, config.max_length, device, layout=layout)
+    reader = SequenceReader(sequences, config.max_length, device, layout=layout)
     return Trainer(model, objective, reader, params, processes)
 
 

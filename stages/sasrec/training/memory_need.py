@@ -5,11 +5,11 @@ would fit is not refused. Trained on MovieLens-100K (epoch, validation, 2 thread
 memory grew by more than is counted here:
 
     setting                     counted  grew by
-    params.yaml as it is          54 MB   308 MB
-    num_negatives: 500           122 MB   424 MB
-    num_blocks: 40             1,041 MB 1,527 MB
-    max_length: 2000000        2,065 MB 2,300 MB
-    a million items            1,053 MB 1,311 MB
+    params.yaml as it is          54 MB   371 MB
+    num_negatives: 500            99 MB   507 MB
+    num_blocks: 40             1,040 MB 1,781 MB
+    max_length: 2000000        2,065 MB 2,391 MB
+    a million items            1,053 MB 1,415 MB
 """
 
 from collections.abc import Callable, Iterator

@@ -17,7 +17,9 @@ from torch import Tensor
 from sasrec.base.errors import UserError
 from sasrec.base.params import Section
 from sasrec.batching.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
+from sasrec.kernels.drop_ins import is_attached
 from sasrec.machine.distributed import World
+from sasrec.model.config import Kernels
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.objective import Objective
 from sasrec.training.optimizer import DEFERRED_FROM, Optimizer
@@ -42,7 +44,7 @@ class TrainParams(Section):
     processes: int = Field(ge=1)
     precision: Literal["float32", "bfloat16"]
     compile: bool
-    kernels: Literal["auto", "plain"]
+    kernels: Kernels
 
 
 class Step(NamedTuple):
@@ -186,11 +188,11 @@ class Trainer:
     def _defers(self) -> bool:
         """Whether a step reads so few items that most rows of their embeddings should wait.
 
-        Several processes read other items than one another, fixed shapes have no such set, and
-        some objectives read all items.
+        Several processes read other items than one another, and some objectives read all items.
+        By plain PyTorch the gradient of an embedding is an array of all its rows anyway.
         """
-        reads, by_loops = self.objective.reads, self.params.kernels == "auto"
-        if reads is None or not by_loops or self.reader.layout == "fixed" or self.world.size > 1:
+        reads = self.objective.reads
+        if reads is None or not is_attached(self.model.inputs) or self.world.size > 1:
             return False
         slots = int(self._positions(self.users).sum()) * self.params.batch_size / len(self.users)
         return self.model.num_items >= DEFERRED_FROM * slots * (1 + reads)
