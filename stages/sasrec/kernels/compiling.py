@@ -47,7 +47,7 @@ def _kept_code(report: Callable[[str], None]) -> bytes:
         try:
             if code := file.read():
                 return code
-            report("compiling loops: about 25 s, once on this machine")
+            report("compiling loops: about 20 s, once on this machine")
             until_written.enter_context(file.lock())
             if code := file.read():  # another process was compiling
                 return code
@@ -64,7 +64,7 @@ def _kept_code(report: Callable[[str], None]) -> bytes:
 
 def _not_kept(reason: CacheError) -> str:
     return (
-        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 25 s: "
+        f"compiled loops cannot be kept ({reason}), so every run compiles them, about 20 s: "
         "let XDG_CACHE_HOME name a folder that only you can write to"
     )
 

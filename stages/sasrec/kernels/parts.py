@@ -20,15 +20,23 @@ from sasrec.kernels.compiled_code import KeptCode
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
 ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
 
-WORTH_A_THREAD = 50_000  # nanoseconds of work: to wake one takes some 20,000
+LATE = 60_000  # nanoseconds, roughly, until a thread that waits has begun
+WORTH_A_THREAD = 50_000  # nanoseconds of work
 
 
 def compiled(function: Callable, **options: object) -> Callable:
     """Compile `function` when it is first called; or load it where it is kept."""
-    settings = {"nogil": True, "error_model": "numpy", "fastmath": ANY_ORDER} | options
+    settings = {"nogil": True, "error_model": "numpy", "fastmath": ANY_ORDER}
+    settings |= {"no_cfunc_wrapper": True} | options
     dispatcher = numba.njit(**settings)(function)
     dispatcher._cache = KeptCode(function)  # what cache=True sets to a cache of numba's own
     return dispatcher
+
+
+def inner(function: Callable) -> Callable:
+    """`compiled` for what only compiled functions call, a third sooner. Python must not call it:
+    without the code that takes Python's objects apart, the process ends."""
+    return compiled(function, no_cpython_wrapper=True)
 
 
 def run_parts(kernel: Callable[..., None], *arguments: object, edges: np.ndarray) -> None:
@@ -70,23 +78,23 @@ def _work(tasks: SimpleQueue) -> None:
 
 
 def parts_of(costs: np.ndarray) -> np.ndarray:
-    """Where to cut pieces of work into parts of like cost, a thread each: edges from 0 to the end.
+    """Where to cut pieces of work into parts that end together: edges from 0 to the end.
 
     Args:
         costs: [pieces], nanoseconds each, roughly.
     """
     ends = costs.cumsum()
-    count = _parts(ends[-1])
-    edges = np.full(count + 1, len(costs))
-    edges[:-1] = np.searchsorted(ends, ends[-1] * np.arange(count) / count)
-    return edges
+    inner = np.searchsorted(ends, _cuts(ends[-1]))
+    return np.concatenate([[0], inner, [len(costs)]])
 
 
 def even_parts(count: int, cost: float) -> np.ndarray:
     """`parts_of` for `count` pieces that cost the same."""
-    parts = _parts(count * cost)
-    return count * np.arange(parts + 1) // parts
+    inner = (_cuts(count * cost) / cost).astype(int)
+    return np.concatenate([[0], inner, [count]])
 
 
-def _parts(cost: float) -> int:
-    return max(1, min(torch.get_num_threads(), int(cost / WORTH_A_THREAD)))
+def _cuts(cost: float) -> np.ndarray:
+    """Where to cut work of nanoseconds: the first part, the caller's, begins LATE sooner."""
+    parts = max(1, min(torch.get_num_threads(), int((cost - LATE) / WORTH_A_THREAD)))
+    return LATE + (cost - LATE) / parts * np.arange(1, parts)

@@ -36,7 +36,7 @@ from sasrec.base.errors import UserError
 from sasrec.kernels.loops import adam
 from sasrec.kernels.parts import even_parts, run_parts
 
-ROW_COST = 60  # nanoseconds, roughly
+ROW_COST = 250  # nanoseconds, roughly, with a large catalogue
 CHECKED_AT_LEAST = 1 << 16  # rows after an epoch: a millisecond
 
 

@@ -35,7 +35,7 @@ from sasrec.kernels.loops.matrix import (
 )
 from sasrec.kernels.loops.position import clear
 from sasrec.kernels.loops.tile import ROWS, VECTOR
-from sasrec.kernels.parts import ANY_ORDER, compiled
+from sasrec.kernels.parts import ANY_ORDER, compiled, inner
 
 SHORT = 16  # up to so many positions scores are inner products, beyond it rows of sums
 ONE = np.float32(1)
@@ -78,7 +78,7 @@ def _max_of(row, count):
 _largest = compiled(_max_of, fastmath=True)
 
 
-@compiled
+@inner
 def _longest(lengths, start, stop):
     longest = 0
     for sequence in range(start, stop):
@@ -86,7 +86,7 @@ def _longest(lengths, start, stop):
     return longest
 
 
-@compiled
+@inner
 def _load_either(array, slot, length, column, size, rows, columns):
     """What `_scores` needs of a sequence."""
     if length > SHORT:
@@ -95,7 +95,7 @@ def _load_either(array, slot, length, column, size, rows, columns):
         load(array, slot, length, column, size, rows)
 
 
-@compiled
+@inner
 def _scores(rows, others, columns, first, seen, length, depth, out):
     """out = rows others^T: of the rows first .. seen - 1 with the others up to themselves."""
     if length > SHORT:
@@ -111,7 +111,7 @@ def _scores(rows, others, columns, first, seen, length, depth, out):
             line[j] = product
 
 
-@compiled
+@inner
 def _softmax(score, count):
     """Of the first `count` scores, in place."""
     largest = _largest(score, count)
@@ -125,7 +125,7 @@ def _softmax(score, count):
         score[j] *= share
 
 
-@compiled
+@inner
 def _drop_weights(score, unit, threshold, scale, kept):
     """Keep what the gradient needs of softmax's weights, and drop some of them in place."""
     factor, limit = score.dtype.type(scale), unit.dtype.type(threshold)
@@ -136,7 +136,7 @@ def _drop_weights(score, unit, threshold, scale, kept):
         score[j] = weight * factor if keep else ZERO
 
 
-@compiled
+@inner
 def attend(query, key, value, num_heads, spans, units, threshold, scale, output, weights,
            start, stop):  # fmt: skip
     """Fill output [T, D] and, if it is not empty, `weights`, from query, key and value [T, D].
@@ -179,7 +179,7 @@ def attend(query, key, value, num_heads, spans, units, threshold, scale, output,
                 store(outputs, seen - first, size, output, slot + first, column)
 
 
-@compiled
+@inner
 def _scores_backward(grad_score, weight, scale, dropped):
     """From the gradient of dropped weights to that of scores, in place; and the dropped weights."""
     factor = grad_score.dtype.type(scale)
@@ -191,7 +191,7 @@ def _scores_backward(grad_score, weight, scale, dropped):
         grad_score[j] = dropped[j] * grad_score[j] - abs(weight[j]) * total
 
 
-@compiled
+@inner
 def attend_backward(query, key, value, num_heads, spans, weights, scale, gradient, grad_query,
                     grad_key, grad_value, start, stop):  # fmt: skip
     """Fill grad_query, grad_key and grad_value [T, D] from the gradient [T, D] of the output."""

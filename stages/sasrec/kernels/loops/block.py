@@ -29,7 +29,7 @@ from sasrec.kernels.loops.position import (
     norm,
     norm_backward,
 )
-from sasrec.kernels.parts import compiled
+from sasrec.kernels.parts import compiled, inner
 
 Array = np.ndarray
 
@@ -130,25 +130,25 @@ class Weights(NamedTuple):
 SCRATCH = 6  # [T, D] arrays that the gradient works in
 
 
-@compiled
+@inner
 def _slots(starts, count, start, stop):
     """The slots of sequences start .. stop - 1, with what lies between them."""
     first = starts[start] if start > 0 else 0
     return first, starts[stop] if stop < len(starts) else count
 
 
-@compiled
+@inner
 def _norm(x, weights, which, epsilon, y, moments, first, last):
     norm(x, weights.vectors[which], weights.vectors[which + 1], epsilon, y, moments, first, last)
 
 
-@compiled
+@inner
 def _norm_backward(gradient, x, weights, which, moments, grad_x, grads, part, first, last):
     norm_backward(gradient, x, weights.vectors[which], moments, grad_x, grads.vectors[part, which],
                   grads.vectors[part, which + 1], first, last)  # fmt: skip
 
 
-@compiled
+@inner
 def _attention(x, weights, setting, spans, drops, kept, start, stop):
     """Fill the planes up to Y, by sequences start .. stop - 1."""
     first, last = _slots(spans.starts, len(x), start, stop)
@@ -171,7 +171,7 @@ def _attention(x, weights, setting, spans, drops, kept, start, stop):
     _sum(residual, attended, setting.adds, planes[Plane.Y], first, last)
 
 
-@compiled
+@inner
 def _inputs(x, normed, setting):
     """What queries, and keys and values, are made of, and what is added."""
     return (
@@ -181,7 +181,7 @@ def _inputs(x, normed, setting):
     )
 
 
-@compiled
+@inner
 def _sum(residual, update, adds, out, first, last):
     if adds:
         add(residual, update, out, first, last)
@@ -189,7 +189,7 @@ def _sum(residual, update, adds, out, first, last):
         copy(update, out, first, last)
 
 
-@compiled
+@inner
 def _feed_forward(weights, setting, drops, kept, out, first, last):
     """out = (z or y) + g(z), and the plane HIDDEN."""
     planes, threshold, scale = kept.planes, drops.threshold, drops.scale
@@ -224,7 +224,7 @@ def forward(x, weights, setting, spans, drops, kept, out, part, start, stop):
         _feed_forward(weights, setting, drops, kept, out, first, last)
 
 
-@compiled
+@inner
 def _feed_forward_backward(gradient, weights, setting, drops, kept, scratch, grads, part, first,
                            last):  # fmt: skip
     """From the gradient of `_feed_forward`'s result to that of z, scratch[3]."""
@@ -242,7 +242,7 @@ def _feed_forward_backward(gradient, weights, setting, drops, kept, scratch, gra
         add(grad_z, gradient, grad_z, first, last)
 
 
-@compiled
+@inner
 def _attention_backward(grad_y, x, weights, setting, spans, drops, kept, scratch, grad_x,
                         grads, part, start, stop):  # fmt: skip
     """From the gradient of y to that of x, grad_x, and of the normed x, scratch[5]."""

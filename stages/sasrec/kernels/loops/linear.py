@@ -15,12 +15,12 @@ from sasrec.kernels.loops.matrix import (
     store,
 )
 from sasrec.kernels.loops.tile import ROWS, VECTOR
-from sasrec.kernels.parts import compiled
+from sasrec.kernels.parts import inner
 
 SLOTS = 64  # of one pass of `_outer_products`
 
 
-@compiled
+@inner
 def layer(x, weights, which, y, first, stop):
     """y = x W^T + b, with a matrix W and a vector b of `weights`."""
     weight, bias, size = weights.matrices[which], weights.vectors[which], x.shape[1]
@@ -33,7 +33,7 @@ def layer(x, weights, which, y, first, stop):
             row[d] += bias[d]
 
 
-@compiled
+@inner
 def layer_backward(gradient, x, weights, which, adds, grad_x, grads, part, first, stop):
     """Fill grad_x, or add to it, and fill the part's `grads` of the matrix and the vector."""
     weight, size = weights.matrices[which], x.shape[1]
@@ -48,13 +48,13 @@ def layer_backward(gradient, x, weights, which, adds, grad_x, grads, part, first
     _multiply(gradient, columns, adds, grad_x, first, stop)
 
 
-@compiled
+@inner
 def _empty_columns(weight):
     size = len(weight)
     return np.zeros((padded(size, ROWS), padded(size, VECTOR)), weight.dtype)
 
 
-@compiled
+@inner
 def _multiply(x, columns, adds, y, first, stop):
     """y = x times `columns`, or what is added to y."""
     size, (depth, width) = x.shape[1], columns.shape
@@ -73,7 +73,7 @@ def _multiply(x, columns, adds, y, first, stop):
             store(out, count, size, y, slot, 0)
 
 
-@compiled
+@inner
 def _outer_products(x, y, sums, first, stop):
     """sums [D, D] = x^T y"""
     size = x.shape[1]

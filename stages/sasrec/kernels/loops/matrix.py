@@ -7,18 +7,18 @@ cache.
 import numpy as np
 
 from sasrec.kernels.loops.tile import VECTOR, tile
-from sasrec.kernels.parts import compiled
+from sasrec.kernels.parts import inner
 
 ZERO = np.float32(0)
 
 
-@compiled
+@inner
 def padded(size, multiple):
     """The least multiple that is not under `size`."""
     return -(-size // multiple) * multiple
 
 
-@compiled
+@inner
 def load(array, slot, count, column, size, rows):
     """rows[:count, :size] = array[slot:, column:]"""
     for i in range(count):
@@ -27,7 +27,7 @@ def load(array, slot, count, column, size, rows):
             row[d] = source[column + d]
 
 
-@compiled
+@inner
 def load_transposed(array, slot, count, column, size, columns):
     """columns[:size, :count] = array[slot:, column:]^T"""
     for i in range(count):
@@ -36,7 +36,7 @@ def load_transposed(array, slot, count, column, size, columns):
             columns[d, i] = source[column + d]
 
 
-@compiled
+@inner
 def store(rows, count, size, array, slot, column):
     """array[slot:, column:] = rows[:count, :size]"""
     for i in range(count):
@@ -45,7 +45,7 @@ def store(rows, count, size, array, slot, column):
             target[column + d] = row[d]
 
 
-@compiled
+@inner
 def products(rows, columns, count, depth, out):
     """out[:, :count] = rows[:, :depth] columns[:depth, :count] for four rows.
 
@@ -56,7 +56,7 @@ def products(rows, columns, count, depth, out):
              out, j, out.shape[1])  # fmt: skip
 
 
-@compiled
+@inner
 def add_transposed_products(rows, first, columns, count, depth, out):
     """out[first:, :count] += rows[:depth, first:]^T columns[:depth, :count] for four rows."""
     for j in range(0, count, VECTOR):

@@ -6,12 +6,12 @@ the threshold, and else scaled (model/dropout.py).
 
 import numpy as np
 
-from sasrec.kernels.parts import compiled
+from sasrec.kernels.parts import compiled, inner
 
 ZERO, ONE = np.float32(0), np.float32(1)
 
 
-@compiled
+@inner
 def norm(x, weight, bias, epsilon, y, moments, first, stop):
     """y = (x - mean) scale weight + bias, and moments [2, T] = means and scales."""
     size, kind = len(weight), x.dtype.type
@@ -33,7 +33,7 @@ def norm(x, weight, bias, epsilon, y, moments, first, stop):
         moments[0, i], moments[1, i] = mean, scale
 
 
-@compiled
+@inner
 def norm_backward(gradient, x, weight, moments, grad_x, grad_weight, grad_bias, first, stop):
     """Fill grad_x [T, D], and add to grad_weight and grad_bias [D].
 
@@ -57,7 +57,7 @@ def norm_backward(gradient, x, weight, moments, grad_x, grad_weight, grad_bias, 
             out[d] = (toward[d] * weight[d] - total - normed * along) * scale
 
 
-@compiled
+@inner
 def drop(x, units, threshold, scale, out, first, stop):
     """out = dropout(x)"""
     size, factor, limit = x.shape[1], x.dtype.type(scale), units.dtype.type(threshold)
@@ -68,7 +68,7 @@ def drop(x, units, threshold, scale, out, first, stop):
             result[d] = scaled if unit[d] >= limit else ZERO
 
 
-@compiled
+@inner
 def drop_relu(x, units, threshold, scale, first, stop):
     """x = dropout(relu(x)); without units relu alone."""
     size, factor, limit = x.shape[1], x.dtype.type(scale), units.dtype.type(threshold)
@@ -84,7 +84,7 @@ def drop_relu(x, units, threshold, scale, first, stop):
                 row[d] = ZERO if row[d] <= ZERO else row[d]
 
 
-@compiled
+@inner
 def drop_relu_backward(gradient, result, scale, first, stop):
     """The gradient of `drop_relu` in place; its result is 0 exactly where none passes."""
     size, factor = gradient.shape[1], gradient.dtype.type(scale)
@@ -95,7 +95,7 @@ def drop_relu_backward(gradient, result, scale, first, stop):
             row[d] = scaled if kept[d] != ZERO else ZERO
 
 
-@compiled
+@inner
 def add(x, y, out, first, stop):
     """out = x + y"""
     for t in range(first, stop):
@@ -104,7 +104,7 @@ def add(x, y, out, first, stop):
             result[d] = row[d] + other[d]
 
 
-@compiled
+@inner
 def copy(x, out, first, stop):
     """out = x"""
     for t in range(first, stop):
@@ -113,7 +113,7 @@ def copy(x, out, first, stop):
             result[d] = row[d]
 
 
-@compiled
+@inner
 def clear(out, first, stop):
     """out = 0"""
     for t in range(first, stop):

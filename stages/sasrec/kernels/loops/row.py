@@ -11,12 +11,12 @@ import math
 
 import numpy as np
 
-from sasrec.kernels.parts import compiled
+from sasrec.kernels.parts import compiled, inner
 
 ZERO, ONE = np.float32(0), np.float32(1)
 
 
-@compiled
+@inner
 def _check(id_, rows):
     if id_ < 0 or id_ >= rows:
         raise IndexError("index out of range: an id lies outside its embedding")
