@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from places import STAGES, TESTS
 
 from sasrec.kernels.loops.row import add
-from sasrec.kernels.parts import LATE, WORTH_A_THREAD, even_parts, parts_of, run_parts
+from sasrec.kernels.parts import (
+    LATE,
+    WORTH_A_THREAD,
+    even_parts,
+    loops_alone,
+    parts_of,
+    run_parts,
+    threads,
+)
 
 
 def cut(function, *arguments, threads):
@@ -43,6 +51,17 @@ def test_parts_end_together(costs, scale):
 def test_even_parts_end_together(count, cost):
     edges = cut(even_parts, count, cost, threads=5)
     assert_they_end_together(edges, [cost] * count)
+
+
+def test_loops_alone_have_the_threads_until_the_end(two_threads):
+    def work() -> None:
+        with loops_alone():
+            assert (torch.get_num_threads(), threads()) == (1, 2)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
+    assert (torch.get_num_threads(), threads()) == (2, 2)
 
 
 @pytest.mark.parametrize("edges", [[0, 6], [0, 2, 6], [0, 2, 2, 6]])

@@ -7,7 +7,8 @@ numbers, so the code that one machine compiles once serves every model.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from queue import SimpleQueue
 
@@ -22,6 +23,8 @@ ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
 
 LATE = 60_000  # nanoseconds, roughly, until a thread that waits has begun
 WORTH_A_THREAD = 50_000  # nanoseconds of work
+
+_threads: int | None = None  # of loops, where torch itself has fewer
 
 
 def compiled(function: Callable, **options: object) -> Callable:
@@ -51,6 +54,28 @@ def run_parts(kernel: Callable[..., None], *arguments: object, edges: np.ndarray
         errors = [done.get() for _ in range(1, parts)]
     for error in filter(None, errors):
         raise error
+
+
+@contextmanager
+def loops_alone() -> Iterator[None]:
+    """Torch itself computes in one thread in the block, and loops in as many as it had.
+
+    Between loops its own threads fall asleep, and to wake them takes longer than they save.
+    """
+    global _threads
+    threads = torch.get_num_threads()
+    _threads = threads
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _threads = None
+
+
+def threads() -> int:
+    """How many a kernel's parts are shared by."""
+    return _threads or torch.get_num_threads()
 
 
 @cache
@@ -96,5 +121,5 @@ def even_parts(count: int, cost: float) -> np.ndarray:
 
 def _cuts(cost: float) -> np.ndarray:
     """Where to cut work of nanoseconds: the first part, the caller's, begins LATE sooner."""
-    parts = max(1, min(torch.get_num_threads(), int((cost - LATE) / WORTH_A_THREAD)))
+    parts = max(1, min(threads(), int((cost - LATE) / WORTH_A_THREAD)))
     return LATE + (cost - LATE) / parts * np.arange(1, parts)

@@ -1,12 +1,14 @@
 """The one call before a model trains or ranks: which drop-ins stand for what, and checked."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from sasrec.base.errors import UserError
 from sasrec.batching.layout import Kind
 from sasrec.kernels.check import check_drop_ins
 from sasrec.kernels.compiling import load_loops
 from sasrec.kernels.drop_ins import PLAIN, attach, is_attached
+from sasrec.kernels.parts import loops_alone
 from sasrec.kernels.tables import DROP_INS, LOOPS
 from sasrec.model.config import Kernels
 from sasrec.model.sasrec import SASRec
@@ -54,6 +56,12 @@ def layout_for(model: SASRec, *, compiled: bool = False) -> Kind:
         return "fixed"
     by_loops = all(is_attached(block) for block in model.blocks)
     return "packed" if by_loops else "grouped"
+
+
+def training_threads(model: SASRec, loss: Loss) -> AbstractContextManager[None]:
+    """What an epoch is to run in, after `prepare`: who has the threads, loops or torch."""
+    by_loops = map(is_attached, [*model.blocks, model.inputs, model.last_norm, loss])
+    return loops_alone() if all(by_loops) else nullcontext()
 
 
 def _check_weights(model: SASRec) -> None:

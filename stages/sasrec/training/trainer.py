@@ -18,6 +18,7 @@ from sasrec.base.errors import UserError
 from sasrec.base.params import Section
 from sasrec.batching.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
 from sasrec.kernels.drop_ins import is_attached
+from sasrec.kernels.prepare import training_threads
 from sasrec.machine.distributed import World
 from sasrec.model.config import Kernels
 from sasrec.model.sasrec import SASRec
@@ -118,11 +119,12 @@ class Trainer:
         self.model.train()
         batches, generator = self._start(epoch)
         total = torch.zeros((), device=self.device)
-        for together in self._prepared_together(batches):
-            steps = [self._prepare(users, generator) for users in together]
-            while steps:  # none is held once it is done
-                total += self._learn(steps.pop(0))
-        self.optimizer.end_epoch()
+        with training_threads(self.model, self.objective.loss):
+            for together in self._prepared_together(batches):
+                steps = [self._prepare(users, generator) for users in together]
+                while steps:  # none is held once it is done
+                    total += self._learn(steps.pop(0))
+            self.optimizer.end_epoch()
         loss = self.world.add_up(total).item()
         interactions = int(self._positions(self.users).sum())
         if not np.isfinite(loss):
