@@ -8,7 +8,8 @@ does that (ranking does, where nothing is learnt); how the sequences of a batch 
 nothing that is learnt.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -32,10 +33,13 @@ class Batch:
     Attributes:
         items: int64 [T], 0 at padding.
         layout: where each sequence lies.
+        columns: what else is known of each slot's interaction, [T] each, by the names of COLUMNS
+            in data/sequences.py; only what was asked for.
     """
 
     items: Tensor
     layout: Layout
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,13 @@ class TrainingBatch:
         inputs: the items of each sequence but its last one.
         targets: int64 [T], the item that follows each slot's, 0 at padding.
         users: int64 [B], whose sequence it is.
+        target_columns: as `Batch.columns`, of the interactions that are to be predicted.
     """
 
     inputs: Batch
     targets: Tensor
     users: Tensor
+    target_columns: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class SequenceReader:

@@ -1,6 +1,7 @@
 """Item sequences of users as two arrays that memory-map: where each begins, and the items."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from sasrec.base.errors import UserError
 from sasrec.base.files import read_npy, write_npy
 
+# What may be known of an interaction beside its item. A rating that is not known is NaN; times are
+# in the dataset's unit.
+COLUMNS = {"rating": np.float32, "timestamp": np.int64}
 STAGE = "split"  # which writes such files
 AGAIN = f"run `python stages/{STAGE}.py` again"
 
@@ -22,10 +26,12 @@ class Sequences:
     Attributes:
         offsets: int64, shape [U + 2], from 0, never falling, the last one is len(items).
         items: int32, shape [number of interactions], item ids from 1.
+        columns: of the shape of `items`, by the names of COLUMNS; those that the data has.
     """
 
     offsets: np.ndarray
     items: np.ndarray
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def num_users(self) -> int:
