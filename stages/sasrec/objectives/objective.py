@@ -3,58 +3,20 @@
 Shapes: T slots, D hidden size, N items, K negatives a slot.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from sasrec.batching.batches import Batch, TrainingBatch
+from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.losses import Loss
 from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
+from sasrec.objectives.rating import RatingPrediction
 from sasrec.objectives.tables import LOSSES, NEGATIVES
-
-Encode = Callable[[Batch], Tensor]  # a batch's states [T, D]
-
-
-class Term(nn.Module):
-    """One of the terms: has a name and a weight, prepares something of a batch, and has a loss.
-
-    Attributes:
-        reads: how many items a position it looks up beside the inputs; None for all items.
-    """
-
-    name: str
-    weight = 1.0
-    reads: int | None = 0
-
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor | None:
-        """What it draws for a batch, before the step: negatives, say."""
-        return None
-
-    def items_read(self, batch: TrainingBatch, prepared: Tensor | None) -> Sequence[Tensor]:
-        """int64 each, of any shapes: the items beside the inputs that a step reads."""
-        return ()
-
-    def forward(
-        self,
-        model: SASRec,
-        encode: Encode,
-        batch: TrainingBatch,
-        states: Tensor,
-        prepared: Tensor | None,
-    ) -> Tensor:
-        """Its loss over real positions, a scalar sum.
-
-        Args:
-            encode: the model, as it trains: for other views of the batch.
-            states: [T, D], those of `batch`.
-            prepared: what `prepare` gave.
-        """
-        raise NotImplementedError
-
+from sasrec.objectives.terms import Encode, Term
 
 class NextItem(Term):
     """The loss of each position's next item."""
@@ -136,11 +98,23 @@ class Objective(nn.Module):
 
 
 def build_objective(
-    params: ObjectiveParams, sequences: Sequences, num_items: int, device: torch.device
+    params: ObjectiveParams,
+    sequences: Sequences,
+    num_items: int,
+    device: torch.device,
+    *,
+    hidden_size: int = 0,
 ) -> Objective:
-    """The objective that `params` name, for the training `sequences`."""
+    """The objective that `params` name, for the training `sequences`.
+
+    Args:
+        hidden_size: of the model, for terms with parameters.
+    """
     loss = LOSSES[params.loss](params, num_items)
     negatives = None
     if loss.num_negatives:
         negatives = NEGATIVES[params.negatives](sequences, num_items, device)
-    return Objective(NextItem(loss, negatives))
+    others: list[Term] = []
+    if params.rating_weight:
+        others.append(RatingPrediction(params.rating_weight, hidden_size, sequences))
+    return Objective(NextItem(loss, negatives), *others).to(device)

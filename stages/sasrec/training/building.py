@@ -37,9 +37,11 @@ def build(
     report: Callable[[str], None] = print,
 ) -> Trainer:
     """The model and what it learns of `sequences`, with the drop-ins that support them."""
-    config, objective_params, params = settings
-    model = SASRec(config, num_items, seed=params.seed).to(device)
-    objective = build_objective(objective_params, sequences, num_items, device)
+    config, objective_params, params, known = settings
+    model = SASRec(config, num_items, params.seed, known).to(device)
+    objective = build_objective(
+        *(objective_params, sequences, num_items, device), hidden_size=config.hidden_size
+    )
     loops = params.precision == "float32" and not params.compile
     prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
     layout = layout_for(model, compiled=params.compile)

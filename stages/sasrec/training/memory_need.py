@@ -22,6 +22,7 @@ from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.machine.memory import available_memory
 from sasrec.model.config import ModelConfig
+from sasrec.model.known import Known
 from sasrec.model.sasrec import count_parameters
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.tables import LOSSES
@@ -44,11 +45,12 @@ SMALLEST = {
 
 
 class Settings(NamedTuple):
-    """What decides it, by section of params.yaml."""
+    """What decides it: sections of params.yaml, and what the model is told of its data."""
 
     model: ModelConfig
     objective: ObjectiveParams
     train: TrainParams
+    known: Known = Known()
 
 
 def check_memory(
@@ -68,9 +70,9 @@ def check_memory(
             )
 
 
-def weights_need(config: ModelConfig, num_items: int) -> int:
+def weights_need(config: ModelConfig, num_items: int, known: Known = Known()) -> int:  # noqa: B008, it is immutable
     """Bytes of a model's weights and what goes with them."""
-    weights = COPIES * FLOAT * count_parameters(config, num_items)
+    weights = COPIES * FLOAT * count_parameters(config, num_items, known)
     return weights + config.num_blocks * BLOCK_OBJECTS
 
 
@@ -101,15 +103,16 @@ def _places(
     """Each memory that training uses: its free bytes, its name, and what is needed of it."""
 
     def all_processes(settings: Settings) -> float:
-        weights = settings.train.processes * weights_need(settings.model, num_items)
+        weights = settings.train.processes * weights_need(settings.model, num_items, settings.known)
         return weights + step_need(settings, sequences, device.type)
 
     def one_process(settings: Settings) -> float:
         step = step_need(settings, sequences, device.type) / settings.train.processes
-        return weights_need(settings.model, num_items) + step
+        return weights_need(settings.model, num_items, settings.known) + step
 
     def before_moving(settings: Settings) -> float:
-        return settings.train.processes * FLOAT * count_parameters(settings.model, num_items)
+        weights = count_parameters(settings.model, num_items, settings.known)
+        return settings.train.processes * FLOAT * weights
 
     if device.type == "cuda":
         yield torch.cuda.mem_get_info(device)[0], f"of {device}", one_process

@@ -18,11 +18,21 @@ class Optimizer:
 
     Args:
         waiting: the embeddings whose rows wait until a step reads them.
+        objective: whose parameters are learnt too, if it has some.
     """
 
-    def __init__(self, model: SASRec, learning_rate: float, *, waiting: list[nn.Parameter]) -> None:
+    def __init__(
+        self,
+        model: SASRec,
+        learning_rate: float,
+        *,
+        waiting: list[nn.Parameter],
+        objective: nn.Module | None = None,
+    ) -> None:
         those = {id(weight) for weight in waiting}
         named = dict(model.named_parameters())
+        if objective is not None:
+            named |= dict(objective.named_parameters(prefix="objective"))
         self._deferred = [
             DeferredAdam(weight, learning_rate=learning_rate, betas=BETAS, name=name)
             for name, weight in named.items()

@@ -105,7 +105,10 @@ class Trainer:
             reader.sequences, model.num_items, negatives=objective.loss.num_negatives > 0
         )
         self.optimizer = Optimizer(
-            model, params.learning_rate, waiting=model.item_tables if self._defers() else []
+            model,
+            params.learning_rate,
+            waiting=model.item_tables if self._defers() else [],
+            objective=objective,
         )
         self._forward = _compiled(model, self.device) if params.compile else model
 

@@ -1,0 +1,37 @@
+"""What a model reads of the data beside items, and a sentence where the data lacks it."""
+
+from sasrec.base.errors import UserError
+from sasrec.data.features import ItemFeatures
+from sasrec.data.sequences import COLUMNS
+from sasrec.model.config import ModelConfig
+from sasrec.model.tables import ATTENTIONS, INPUTS
+
+GENRES = "genres"  # the rest of what may be needed are columns
+Needs = dict[str, str]  # what is needed, and the parameter that needs it, in words
+
+
+def model_needs(config: ModelConfig) -> Needs:
+    """By what is needed: a column of COLUMNS, or genres."""
+    needs: Needs = {}
+    for name in config.inputs:
+        for what in INPUTS[name].needs:
+            needs.setdefault(what, f"model.inputs with {name}")
+    if getattr(ATTENTIONS[config.attention], "reads_attributes", False):
+        needs.setdefault(GENRES, f"model.attention = {config.attention!r}")
+    return needs
+
+
+def columns_of(needs: Needs) -> tuple[str, ...]:
+    """The columns among them, as readers are asked for them."""
+    return tuple(name for name in COLUMNS if name in needs)
+
+
+def check_features(needs: Needs, features: ItemFeatures | None, dataset: str) -> None:
+    """Raise UserError if genres are needed and there are none."""
+    if GENRES not in needs or (features is not None and features.names):
+        return
+    years = features is not None and features.years.any()
+    raise UserError(
+        f"{needs[GENRES]} needs genres of items, which the dataset {dataset} does not have "
+        f"({'only years are' if years else 'nothing is'} known of its items)"
+    )
