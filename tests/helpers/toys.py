@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -173,3 +174,9 @@ def toy_sequences(rows: list[list[int]]) -> Sequences:
     users = np.repeat(np.arange(1, len(rows) + 1), [len(row) for row in rows])
     items = np.array([item for row in rows for item in row], np.int32)
     return Sequences.from_interactions(users, items, len(rows))
+
+
+def toy_rated(sequences: Sequences) -> Sequences:
+    """The same with the ratings of its items."""
+    ratings = [rating_of(item) for item in sequences.items.tolist()]
+    return replace(sequences, columns={"rating": np.array(ratings, np.float32)})

@@ -4,15 +4,19 @@ Tensors on `meta` have a shape and no content. So whatever would make a GPU wait
 it, a shape that depends on content) fails here, and so does what mixes devices.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from toy_training import HISTORIES
 from toys import (
+    EVERY_ROW,
     OPTIONS,
-    ROWS_OF_TABLES,
     toy_config,
+    toy_known,
     toy_objective_params,
+    toy_rated,
     toy_sequences,
 )
 
@@ -25,15 +29,17 @@ from sasrec.objectives.objective import build_objective
 from sasrec.objectives.tables import LOSSES
 
 META, NUM_ITEMS = torch.device("meta"), 13
-PARTS = {name: {"model": row} for name, row in ROWS_OF_TABLES.items()}
+PARTS = {name: {"model": row} for name, row in EVERY_ROW.items()}
 PARTS |= {name: {"model": option} for name, option in OPTIONS.items()}
 PARTS |= {f"loss: {name}": {"objective": {"loss": name}} for name in LOSSES}
+PARTS["ratings"] = {"objective": {"rating_weight": 0.5}}
 every_part = pytest.mark.parametrize("changes", PARTS.values(), ids=PARTS)
 
 
 def model_of(**changes: object) -> SASRec:
     """With the drop-ins of a GPU."""
-    model = SASRec(toy_config(dropout=0.2, max_length=5, **changes), NUM_ITEMS, seed=1).to(META)
+    config = toy_config(dropout=0.2, max_length=5, **changes)
+    model = SASRec(config, NUM_ITEMS, 1, toy_known(NUM_ITEMS)).to(META)
     attach([row for row in DROP_INS if not row.needs_cpu], model)
     return model
 
@@ -42,18 +48,25 @@ def reader_for(model: SASRec) -> SequenceReader:
     return SequenceReader(toy_sequences(HISTORIES), 5, META, layout=layout_for(model))
 
 
+def columns_like(items: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"rating": items.float(), "timestamp": items}
+
+
 @every_part
 def test_a_step_waits_for_nothing_and_mixes_no_devices(changes):
     model = model_of(**changes.get("model", {}))
     params, sequences = toy_objective_params(**changes.get("objective", {})), reader_for(model)
-    objective = build_objective(params, sequences.sequences, NUM_ITEMS, META)
+    rated = toy_rated(sequences.sequences)
+    objective = build_objective(params, rated, NUM_ITEMS, META, hidden_size=6)
     batch = sequences.training_batch(np.array([3, 4, 5]))
+    columns = columns_like(batch.targets)
+    batch = replace(batch, inputs=replace(batch.inputs, columns=columns), target_columns=columns)
     prepared = objective.prepare(batch, None)
     total = objective(model, model, batch, prepared)
     (total / 10).backward()
     assert total.device == META
     assert batch.inputs.layout.real.shape == (15,)  # whatever the histories' lengths
-    for name, weight in model.named_parameters():
+    for name, weight in [*model.named_parameters(), *objective.named_parameters()]:
         assert weight.grad.device == META, name
 
 
@@ -62,7 +75,7 @@ def test_last_states_wait_for_nothing(changes):
     model = model_of(**changes.get("model", {})).eval()
     with torch.inference_mode():
         batch, users = reader_for(model).histories(np.array([3, 4, 5]))
-        states = model.last_states(batch)
+        states = model.last_states(replace(batch, columns=columns_like(batch.items)))
     assert users.device == states.device == META
     assert states.shape == (3, 6)
 

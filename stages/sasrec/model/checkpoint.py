@@ -102,7 +102,8 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
     known = description.known.blank(num_items)
     with torch.device("meta"):  # before so much memory is taken
         wanted = SASRec(config, num_items, 0, known).state_dict()
-    _check_weights(path, weights, wanted, len(known.genres))
+    _check_weights(path, weights, wanted)
+    _check_genres(path, weights, len(known.genres))
     try:
         model = SASRec(config, num_items, 0, known)
         model.load_state_dict(weights)
@@ -124,9 +125,8 @@ def _check_known(folder: Path, description: ModelDescription) -> None:
             )
 
 
-def _check_weights(
-    path: Path, weights: dict[str, Tensor], wanted: dict[str, Tensor], num_genres: int
-) -> None:
+def _check_weights(path: Path, weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raise UserError unless those that are wanted are there, of their shapes and dtypes."""
     for name, weight in wanted.items():
         found, shape = tuple(weights[name].shape) if name in weights else None, tuple(weight.shape)
         if found != shape:
@@ -134,17 +134,22 @@ def _check_weights(
                 f"{path} does not fit model.json beside it: {name} has the shape {found}, "
                 f"expected {shape}; {AGAIN}"
             )
-        dtype, expected = weights[name].dtype, weight.dtype
-        if dtype != expected:
-            kind = str(expected).removeprefix("torch.")
-            raise UserError(f"{path}: {name} holds {dtype}, expected {kind}; {AGAIN}")
-        if not expected.is_floating_point and weight.numel():
-            low, high = (number.item() for number in weights[name].aminmax())
-            if low < 0 or high > num_genres:
-                raise UserError(
-                    f"{path}: {name} has numbers from {low} to {high}, expected 0 to "
-                    f"{num_genres}; {AGAIN}"
-                )
+        dtype, expected = weights[name].dtype, str(weight.dtype).removeprefix("torch.")
+        if dtype != weight.dtype:
+            raise UserError(f"{path}: {name} holds {dtype}, expected {expected}; {AGAIN}")
+
+
+def _check_genres(path: Path, weights: dict[str, Tensor], num_genres: int) -> None:
+    """Raise UserError where a table of items' genres holds another number than theirs."""
+    for name, table in weights.items():
+        if table.is_floating_point() or not table.numel():
+            continue
+        low, high = (number.item() for number in table.aminmax())
+        if low < 0 or high > num_genres:
+            raise UserError(
+                f"{path}: {name} has numbers from {low} to {high}, expected 0 to {num_genres}; "
+                f"{AGAIN}"
+            )
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

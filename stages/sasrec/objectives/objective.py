@@ -16,7 +16,8 @@ from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.rating import RatingPrediction
 from sasrec.objectives.tables import LOSSES, NEGATIVES
-from sasrec.objectives.terms import Encode, Term
+from sasrec.objectives.term import Encode, Term
+
 
 class NextItem(Term):
     """The loss of each position's next item."""

@@ -10,6 +10,8 @@ is to be the rating, less the mean of the training ratings and divided by their 
 is half the squared error, over the ratings that are known.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,11 +20,13 @@ from torch.nn.functional import embedding as rows_of
 from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.terms import Encode, Term
+from sasrec.objectives.term import Encode, Term
 
 
 class RatingPrediction(Term):
-    """W, u, v and b begin at 0: the mean rating is predicted. None of them is needed to rank.
+    """W, u, v and b begin at 0: the mean rating is predicted.
+
+    They are learnt with the model's weights, and not kept: none of them is needed to rank.
 
     Args:
         sequences: of training, with ratings; those that are not known are NaN.
@@ -49,7 +53,7 @@ class RatingPrediction(Term):
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
 
-    def items_read(self, batch: TrainingBatch, prepared: Tensor | None) -> list[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: Any) -> list[Tensor]:
         """Targets."""
         return [batch.targets]
 
@@ -63,12 +67,7 @@ class RatingPrediction(Term):
         return both.sum(1) + self.user(states).squeeze(1)
 
     def forward(
-        self,
-        model: SASRec,
-        encode: Encode,
-        batch: TrainingBatch,
-        states: Tensor,
-        prepared: Tensor | None,
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Any
     ) -> Tensor:
         """See `Term`."""
         ratings = batch.target_columns["rating"].to(states.dtype)

@@ -12,6 +12,7 @@ from sasrec.data.targets import Targets
 from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import describe_device
 from sasrec.machine.distributed import World
+from sasrec.model.needs import Needs, model_needs
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.objective import build_objective
 from sasrec.ranking.ranks import note_on_repeats
@@ -25,6 +26,14 @@ class Inputs(NamedTuple):
     dataset: SplitFacts
     sequences: Sequences
     targets: Targets
+
+
+def needs_of(settings: Settings) -> Needs:
+    """What training reads of the data beside items: the model, and what it learns."""
+    needs, weight = model_needs(settings.model), settings.objective.rating_weight
+    if weight:
+        needs.setdefault("rating", f"objective.rating_weight = {weight}")
+    return needs
 
 
 def build(

@@ -78,7 +78,7 @@ def weights_need(config: ModelConfig, num_items: int, known: Known = Known()) ->
 
 def step_need(settings: Settings, sequences: Sequences, device_type: str) -> float:
     """Bytes of a step, over all processes."""
-    config, objective, params = settings
+    config, objective, params, _ = settings
     lengths = sequences.lengths[sequences.lengths >= 2] - 1
     if not len(lengths):
         return 0

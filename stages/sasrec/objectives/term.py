@@ -1,9 +1,7 @@
-"""What a term of an objective is.
-
-Shapes: T slots, D hidden size.
-"""
+"""What an objective is a sum of."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,33 +13,26 @@ Encode = Callable[[Batch], Tensor]  # a batch's states [T, D]
 
 
 class Term(nn.Module):
-    """One of the terms: has a name and a weight, prepares something of a batch, and has a loss.
-
-    Its parameters, if it has some, are learnt with the model's, and not kept: ranking needs none.
+    """Has a name and a weight, prepares something of a batch, and has a loss.
 
     Attributes:
-        reads: how many items a position it looks up beside the inputs; None for all items.
+        reads: how many items a position it looks up beside the inputs, about; None for all items.
     """
 
     name: str
     weight = 1.0
     reads: int | None = 0
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor | None:
-        """What it draws for a batch, before the step: negatives, say."""
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Any:
+        """What it draws for a batch, before the step: negatives, say, or views."""
         return None
 
-    def items_read(self, batch: TrainingBatch, prepared: Tensor | None) -> Sequence[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: Any) -> Sequence[Tensor]:
         """int64 each, of any shapes: the items beside the inputs that a step reads."""
         return ()
 
     def forward(
-        self,
-        model: SASRec,
-        encode: Encode,
-        batch: TrainingBatch,
-        states: Tensor,
-        prepared: Tensor | None,
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Any
     ) -> Tensor:
         """Its loss over real positions, a scalar sum.
 
