@@ -27,7 +27,7 @@ from sasrec.batching.batches import Batch
 from sasrec.data.features import ItemFeatures
 from sasrec.model.genres import GatedGenres, ItemGenres
 from sasrec.model.known import Known, known_of, rating_levels
-from sasrec.model.needs import check_features, columns_of, model_needs
+from sasrec.model.needs import check_known, columns_in, model_needs
 from sasrec.model.rating import RatingInput
 from sasrec.model.time_gap import NOT_KNOWN, TimeGapInput
 
@@ -190,19 +190,18 @@ def test_what_a_model_needs(changes, needs):
 
 def test_columns_are_those_that_readers_are_asked_for():
     everything = model_needs(toy_config(**EVERY_ROW["inputs: all"]))
-    assert columns_of(everything) == ("rating", "timestamp")
-    assert columns_of({}) == ()
+    assert columns_in(everything) == ("rating", "timestamp")
+    assert columns_in({}) == ()
 
 
-def test_genres_that_the_data_lacks_are_refused_in_words():
-    needs = model_needs(toy_config(attention="decoupled"))
-    years = ItemFeatures((), np.zeros(5, np.int64), np.zeros(0, np.int32), np.full(4, 1999))
-    check_features(needs, features_of([[], [0]]), "toy")
-    check_features({}, None, "toy")
-    for features, known in ((None, "nothing is"), (years, "only years are")):
+def test_what_is_needed_and_not_known_is_refused_in_words():
+    needs = model_needs(toy_config(attention="decoupled", inputs=["item", "rating"]))
+    check_known(needs, toy_known(), "toy")
+    check_known({}, Known(), "toy")
+    for known, sentence in (
+        (Known(LEVELS), "model.attention = 'decoupled' needs genres of items"),
+        (replace(toy_known(), rating_levels=()), "model.inputs with rating needs ratings"),
+    ):
         with pytest.raises(UserError) as caught:
-            check_features(needs, features, "toy")
-        assert str(caught.value) == (
-            "model.attention = 'decoupled' needs genres of items, which the dataset toy does not "
-            f"have ({known} known of its items)"
-        )
+            check_known(needs, known, "toy")
+        assert str(caught.value) == f"{sentence}, of which the training data of toy has none"

@@ -1,9 +1,9 @@
 """What a model reads of the data beside items, and a sentence where the data lacks it."""
 
 from sasrec.base.errors import UserError
-from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import COLUMNS
 from sasrec.model.config import ModelConfig
+from sasrec.model.known import Known
 from sasrec.model.tables import ATTENTIONS, INPUTS
 
 GENRES = "genres"  # the rest of what may be needed are columns
@@ -21,17 +21,18 @@ def model_needs(config: ModelConfig) -> Needs:
     return needs
 
 
-def columns_of(needs: Needs) -> tuple[str, ...]:
+def columns_in(needs: Needs) -> tuple[str, ...]:
     """The columns among them, as readers are asked for them."""
     return tuple(name for name in COLUMNS if name in needs)
 
 
-def check_features(needs: Needs, features: ItemFeatures | None, dataset: str) -> None:
-    """Raise UserError if genres are needed and there are none."""
-    if GENRES not in needs or (features is not None and features.names):
-        return
-    years = features is not None and features.years.any()
-    raise UserError(
-        f"{needs[GENRES]} needs genres of items, which the dataset {dataset} does not have "
-        f"({'only years are' if years else 'nothing is'} known of its items)"
-    )
+def check_known(needs: Needs, known: Known, dataset: str) -> None:
+    """Raise UserError if genres are needed, or ratings, and nothing is known of them."""
+    for what, found, words in (
+        (GENRES, known.genres, "genres of items"),
+        ("rating", known.rating_levels, "ratings"),
+    ):
+        if what in needs and not found:
+            raise UserError(
+                f"{needs[what]} needs {words}, of which the training data of {dataset} has none"
+            )
