@@ -22,6 +22,7 @@ from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import load_model, read_curves, read_description
+from sasrec.model.needs import columns_in, model_needs
 from sasrec.ranking.evaluation import TOP_K, evaluate
 from sasrec.ranking.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.ranking.params import EvaluateParams
@@ -56,14 +57,15 @@ def main() -> None:
     training, validation = read_curves(MODEL)
     model = load_model(MODEL, device)
     counts = {"num_users": dataset.num_users, "num_items": dataset.num_items}
-    histories = Sequences.load(TEST, **counts)
+    columns = columns_in(model_needs(model.config))
+    histories = Sequences.load(TEST, **counts, columns=columns)
     targets = Targets.load(TEST, **counts)
 
     with OUTPUTS.new() as new:
         keep_freed_memory()
         prepare(model, kernels=description.kernels)
         length, layout = model.config.max_length, layout_for(model)
-        reader = SequenceReader(histories, length, device, layout=layout)
+        reader = SequenceReader(histories, length, device, layout=layout, columns=columns)
         ranks = rank_targets(model, reader, targets, filter_seen=params.filter_seen, top_k=TOP_K)
         result = evaluate(ranks, targets, histories, model.num_items, params)
 

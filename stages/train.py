@@ -17,20 +17,24 @@ from sasrec.base.files import write_csv, write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
-from sasrec.data.facts import check_same_data, read_split_facts
+from sasrec.data.facts import SplitFacts, check_same_data, read_split_facts
+from sasrec.data.features import read_features
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.machine.devices import choose_device
 from sasrec.machine.distributed import is_launched, launch, world
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import save_model
+from sasrec.model.known import known_of
+from sasrec.model.needs import GENRES, Needs, check_columns_in, check_known, columns_in
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.validation import validate
-from sasrec.training.building import Inputs, build, introduce
+from sasrec.training.building import Inputs, build, introduce, needs_of
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
+from sasrec.training.new_items import fill_new_items
 from sasrec.training.records import curves, model_description, timing, train_metrics
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
@@ -50,8 +54,12 @@ def main() -> None:
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
-    inputs = read_inputs()
-    settings = Settings(model_params.resolve(inputs.dataset.name), objective_params, params)
+    dataset = read_facts()
+    settings = Settings(model_params.resolve(dataset.name), objective_params, params)
+    needs = needs_of(settings)
+    inputs = read_inputs(dataset, needs)
+    settings = settings._replace(known=known_of(inputs.sequences, inputs.features))
+    check_known(needs, settings.known, dataset.name)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
@@ -76,6 +84,9 @@ def main() -> None:
             filter_seen=filter_seen,
         )
         history = fit(trainer, validation, report)
+        if params.fill_new_items:
+            filled = fill_new_items(trainer.model, inputs.features, inputs.sequences)
+            report(f"{filled:,} items that training never saw: embeddings from genres and years")
         if new is not None:
             description = model_description(
                 inputs.dataset, params, objective_params, history, filter_seen=filter_seen
@@ -88,13 +99,20 @@ def main() -> None:
             keep_timing(metrics, timing(history))
 
 
-def read_inputs() -> Inputs:
-    dataset = read_split_facts(TRAIN)
+def read_facts() -> SplitFacts:
+    facts = read_split_facts(TRAIN)
     check_same_data(
-        dataset, read_split_facts(VALID), known_path=TRAIN, found_path=VALID, remedy=SPLIT_AGAIN
+        facts, read_split_facts(VALID), known_path=TRAIN, found_path=VALID, remedy=SPLIT_AGAIN
     )
+    return facts
+
+
+def read_inputs(dataset: SplitFacts, needs: Needs) -> Inputs:
+    check_columns_in(needs, dataset)
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
-    return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))
+    sequences = Sequences.load(TRAIN, **sizes, columns=columns_in(needs))
+    features = read_features(TRAIN) if GENRES in needs else None
+    return Inputs(dataset, sequences, Targets.load(VALID, **sizes), features)
 
 
 def _say_nothing(_: str) -> None:

@@ -1,7 +1,8 @@
 """What a model reads of the data beside items, and a sentence where the data lacks it."""
 
 from sasrec.base.errors import UserError
-from sasrec.data.sequences import COLUMNS
+from sasrec.data.facts import DatasetFacts
+from sasrec.data.sequences import COLUMNS, check_columns
 from sasrec.model.config import ModelConfig
 from sasrec.model.known import Known
 from sasrec.model.tables import ATTENTIONS, INPUTS
@@ -24,6 +25,12 @@ def model_needs(config: ModelConfig) -> Needs:
 def columns_in(needs: Needs) -> tuple[str, ...]:
     """The columns among them, as readers are asked for them."""
     return tuple(name for name in COLUMNS if name in needs)
+
+
+def check_columns_in(needs: Needs, facts: DatasetFacts) -> None:
+    """Raise UserError if a column is needed that the dataset lacks."""
+    for name in columns_in(needs):
+        check_columns(facts, [name], needs[name])
 
 
 def check_known(needs: Needs, known: Known, dataset: str) -> None:
