@@ -4,6 +4,7 @@ Shapes: T slots, D hidden size, N items, K negatives a slot.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.tables import LOSSES, NEGATIVES
 
 Encode = Callable[[Batch], Tensor]  # a batch's states [T, D]
+Drawn = tuple[Any, ...]  # what a term draws for a batch
 
 
 class Term(nn.Module):
@@ -30,11 +32,11 @@ class Term(nn.Module):
     weight = 1.0
     reads: int | None = 0
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor | None:
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Drawn:
         """What it draws for a batch, before the step: negatives, say."""
-        return None
+        return ()
 
-    def items_read(self, batch: TrainingBatch, prepared: Tensor | None) -> Sequence[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: Drawn) -> Sequence[Tensor]:
         """int64 each, of any shapes: the items beside the inputs that a step reads."""
         return ()
 
@@ -44,7 +46,7 @@ class Term(nn.Module):
         encode: Encode,
         batch: TrainingBatch,
         states: Tensor,
-        prepared: Tensor | None,
+        prepared: Drawn,
     ) -> Tensor:
         """Its loss over real positions, a scalar sum.
 
@@ -67,15 +69,16 @@ class NextItem(Term):
         self.negatives = negatives
         self.reads = 1 + loss.num_negatives if loss.num_negatives else None
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor | None:
-        """int64 [T, K], negatives."""
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Drawn:
+        """What the loss asks for: negatives [T, K], their logarithmic odds [T, K]."""
         if self.negatives is None:
-            return None
-        return self.negatives.draw(batch, self.loss.num_negatives, generator)
+            return ()
+        drawn = self.negatives.draw(batch, self.loss.num_negatives, generator)
+        return (drawn, self.negatives.log_odds(batch, drawn)) if self.loss.corrects else (drawn,)
 
-    def items_read(self, batch: TrainingBatch, prepared: Tensor | None) -> Sequence[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: Drawn) -> Sequence[Tensor]:
         """Targets and negatives."""
-        return (batch.targets,) if prepared is None else (batch.targets, prepared)
+        return batch.targets, *prepared[:1]
 
     def forward(
         self,
@@ -83,10 +86,10 @@ class NextItem(Term):
         encode: Encode,
         batch: TrainingBatch,
         states: Tensor,
-        prepared: Tensor | None,
+        prepared: Drawn,
     ) -> Tensor:
         """See `Term`."""
-        return self.loss(states, model.scoring_embedding, batch.targets, prepared)
+        return self.loss(states, model.scoring_embedding, batch.targets, *prepared)
 
 
 class Objective(nn.Module):
@@ -107,13 +110,11 @@ class Objective(nn.Module):
         counts = [term.reads for term in self.terms]
         return None if None in counts else sum(counts)
 
-    def prepare(
-        self, batch: TrainingBatch, generator: torch.Generator
-    ) -> tuple[Tensor | None, ...]:
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> tuple[Drawn, ...]:
         """What each term draws for a batch."""
         return tuple(term.prepare(batch, generator) for term in self.terms)
 
-    def items_read(self, batch: TrainingBatch, prepared: tuple[Tensor | None, ...]) -> Tensor:
+    def items_read(self, batch: TrainingBatch, prepared: tuple[Drawn, ...]) -> Tensor:
         """int64 [M], all items that a step looks up; repeats allowed."""
         read = [batch.inputs.items]
         for term, drawn in zip(self.terms, prepared, strict=True):
@@ -125,7 +126,7 @@ class Objective(nn.Module):
         model: SASRec,
         encode: Encode,
         batch: TrainingBatch,
-        prepared: tuple[Tensor | None, ...],
+        prepared: tuple[Drawn, ...],
     ) -> Tensor:
         """The sum over the batch's real positions."""
         states = encode(batch.inputs)
