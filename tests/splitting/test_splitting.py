@@ -39,7 +39,7 @@ def test_sequences_by_hand():
 
 
 def test_leave_one_out_by_hand():
-    split = cut(toy_sequences([[5], [4, 3], [1, 2, 3], [6, 5, 4, 4, 2]]), None, LEAVE_ONE_OUT)
+    split = cut(toy_sequences([[5], [4, 3], [1, 2, 3], [6, 5, 4, 4, 2]]), LEAVE_ONE_OUT)
     assert lists(split.prefixes(split.train_ends)) == [[5], [4, 3], [1], [6, 5, 4]]
     assert split.valid_users.tolist() == split.test_users.tolist() == [3, 4]
     assert target_items(split, split.valid_users, split.train_ends) == [2, 4]
@@ -50,7 +50,7 @@ def test_leave_one_out_by_hand():
 @given(st.lists(st.lists(item, max_size=6), min_size=1, max_size=8))
 def test_leave_one_out_equals_a_loop(histories):
     assume(any(len(items) >= 4 for items in histories))
-    split = cut(toy_sequences(histories), None, LEAVE_ONE_OUT)
+    split = cut(toy_sequences(histories), LEAVE_ONE_OUT)
     cut_users = [user for user, items in enumerate(histories, 1) if len(items) >= 3]
     train = [items[:-2] if len(items) >= 3 else items for items in histories]
     assert lists(split.prefixes(split.train_ends)) == train
