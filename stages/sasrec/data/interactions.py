@@ -8,7 +8,7 @@ import numpy as np
 from sasrec.base.errors import UserError
 from sasrec.base.files import read_npy, write_npy
 from sasrec.data.facts import DatasetFacts, read_dataset_facts, write_facts
-from sasrec.data.sequences import Sequences, check_items, columns_of
+from sasrec.data.sequences import NAMES, Sequences, check_items, columns_of
 
 STAGE = "preprocess"  # which writes it
 # A file each, `[interactions]`, sorted by user then time. Users and items are ids from 1; without
@@ -63,19 +63,15 @@ def read_interactions(folder: Path) -> NumberedInteractions:
         UserError: a file is missing, or the columns do not fit each other or dataset.json.
     """
     facts = read_dataset_facts(folder, STAGE)
-    users, items, ratings, timestamps = (
-        read_column(folder, name) for name in ("user", "item", "rating", "timestamp")
-    )
-    if not (len(users) == len(items) == len(ratings) == len(timestamps) > 0):
-        raise UserError(
-            f"{folder}: {len(users)} users, {len(items)} items, {len(ratings)} ratings and "
-            f"{len(timestamps)} time stamps: expected as many of each, at least one"
-        )
+    users, items = (read_column(folder, name) for name in ("user", "item"))
+    columns = {name: read_column(folder, name) for name in columns_of(facts)}
+    counts = {"users": len(users), "items": len(items)}
+    counts |= {NAMES[name]: len(column) for name, column in columns.items()}
+    if len(set(counts.values())) > 1 or not len(items):
+        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise UserError(f"{folder}: {found}: expected as many of each, at least one")
     if users[0] < 1 or users[-1] != facts.num_users or (users[1:] < users[:-1]).any():
         raise UserError(f"{folder}/user.npy: expected users from 1 to {facts.num_users}, ascending")
     check_items(items, facts.num_items, folder / "item.npy")
-    found = {"rating": ratings, "timestamp": timestamps}
-    columns = {name: found[name] for name in columns_of(facts)}
-    return NumberedInteractions(
-        facts, Sequences.from_interactions(users, items, facts.num_users, columns)
-    )
+    sequences = Sequences.from_interactions(users, items, facts.num_users, columns)
+    return NumberedInteractions(facts, sequences)
