@@ -87,7 +87,8 @@ def test_without_one_of_them_the_dataset_comes_alone(mirror, lacking):
     assert files == {"main.txt": CONTENT["main.txt"]}
     assert list(facts.sha256) == ["main.txt"]
     assert (facts.origin, facts.licence) == (f"{UNREACHABLE}main.txt", "theirs")
-    assert said.startswith(f"Mind: {NAME} comes without titles: cannot get {lacking} (http")
+    start = f"Mind: {NAME} comes without titles, which need films.dat and map.txt: cannot get"
+    assert said.startswith(f"{start} {lacking} (http")
     assert said.endswith(
         f"put {lacking} in a folder and name it in SASREC_MIRROR; then `dvc repro --force download`"
     )

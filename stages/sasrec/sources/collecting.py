@@ -58,8 +58,9 @@ def _add(companions: Companions, name: str, folder: Path, report: Callable[[str]
     try:
         paths = [obtain(download) for download in companions.downloads]
     except UserError as error:
+        files = " and ".join(download.file for download in companions.downloads)
         report(
-            f"Mind: {name} comes without {companions.what}: {error}; then "
+            f"Mind: {name} comes without {companions.what}, which need {files}: {error}; then "
             "`dvc repro --force download`"
         )
         return False
