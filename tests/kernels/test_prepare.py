@@ -141,7 +141,8 @@ def test_what_is_not_supported_is_said():
     model = SASRec(toy_config(feed_forward="swiglu"), 9, seed=1)
     loss = LOSSES["cross_entropy"](toy_objective_params(), 9)
     assert said(model, loss) == (
-        "blocks, loss: plain PyTorch; inputs, norms: compiled loops; last states: a shortcut"
+        "blocks: plain PyTorch; inputs, norms: compiled loops; loss: in one pass; "
+        "last states: a shortcut"
     )
     assert layout_for(model) == "grouped"
 

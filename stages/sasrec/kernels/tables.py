@@ -2,12 +2,14 @@
 
 from sasrec.kernels import blocks, inputs, last
 from sasrec.kernels.drop_ins import DropIn
+from sasrec.kernels.full_softmax import cross_entropy
 from sasrec.kernels.loss import binary_cross_entropy, sampled_softmax
 from sasrec.kernels.norm import norm
 from sasrec.model.block import Block
 from sasrec.model.inputs import Inputs
 from sasrec.model.norm import LayerNorm
 from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
+from sasrec.objectives.cross_entropy import CrossEntropy
 from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
 from sasrec.objectives.sampled_softmax import SampledSoftmax
 
@@ -30,5 +32,6 @@ DROP_INS = [
             (SampledSoftmax, sampled_softmax),
         )
     ),
+    DropIn("loss", "in one pass", CrossEntropy, "forward", _always, cross_entropy, needs_cpu=False),
     DropIn("last states", "a shortcut", Block, "last", last.supports, last.last, needs_cpu=False),
 ]
