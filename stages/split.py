@@ -5,6 +5,11 @@ Writes  data/split/train/   offsets.npy, items.npy (the training sequences)
         data/split/valid/   target_users.npy, target_items.npy, candidates.npy
         data/split/test/    the same, and offsets.npy, items.npy (each user's history)
         and dataset.json in each: sizes, and fingerprints of the data and of the cut
+
+Beside items.npy lie ratings.npy (float32, NaN where unknown) and timestamps.npy (int64, in
+dataset.json's time_unit) where the dataset has them, and the folder features/ where genres or
+years are known of items: genres.json (their names), offsets.npy, genres.npy (item i's genres
+are genres[offsets[i]:offsets[i + 1]]), years.npy (of item i; 0 is unknown).
 """
 
 from pathlib import Path
@@ -14,7 +19,9 @@ import numpy as np
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
+from sasrec.data.catalogue import ITEMS, Catalogue
 from sasrec.data.facts import SplitFacts, fingerprint_of_split, write_facts
+from sasrec.data.features import features_of
 from sasrec.data.interactions import NumberedInteractions, read_interactions
 from sasrec.data.targets import Targets
 from sasrec.splitting.candidates import draw_candidates
@@ -30,7 +37,8 @@ def main() -> None:
     params = load_params("split", SplitParams)
     with OUTPUTS.new() as new:
         data = read_interactions(INTERACTIONS)
-        split = cut(data.sequences, data.timestamps, params)
+        features = features_of(Catalogue.read(INTERACTIONS / ITEMS), data.facts.num_items)
+        split = cut(data.sequences, params)
         train, history = split.prefixes(split.train_ends), split.prefixes(split.test_ends)
         generator = np.random.default_rng(params.seed)
         valid, test = (
@@ -54,6 +62,9 @@ def main() -> None:
         valid.save(new[VALID])
         history.save(new[TEST])
         test.save(new[TEST])
+        if features is not None:
+            for folder in (TRAIN, TEST):
+                features.save(new[folder])
         for folder in (TRAIN, VALID, TEST):
             write_facts(new[folder], facts_of(data, split))
     print(

@@ -23,24 +23,23 @@ LAYOUTS = {"packed": 10, "grouped": 10, "fixed": 10, "wide": 13}  # and the most
 
 
 def batch_in(layout: str) -> TrainingBatch:
-    """All of HISTORIES. An item's rating is its tenth, and its time a hundred times it."""
-    kind = "fixed" if layout == "wide" else layout
-    reader = SequenceReader(toy_sequences(HISTORIES), LAYOUTS[layout], CPU, layout=kind)
-    batch = reader.training_batch(np.arange(1, len(HISTORIES) + 1))
-    inputs = replace(batch.inputs, columns=columns_of(batch.inputs.items))
-    return replace(batch, inputs=inputs, target_columns=columns_of(batch.targets))
+    """All of HISTORIES."""
+    reader = SequenceReader(
+        sequences_with_columns(),
+        LAYOUTS[layout],
+        CPU,
+        layout="fixed" if layout == "wide" else layout,
+        columns=("rating", "timestamp"),
+    )
+    return reader.training_batch(np.arange(1, len(HISTORIES) + 1))
 
 
 def sequences_with_columns() -> Sequences:
-    """HISTORIES, with the same."""
+    """HISTORIES. An item's rating is its tenth, and its time a hundred times it."""
     sequences = toy_sequences(HISTORIES)
-    columns = columns_of(torch.from_numpy(sequences.items))
-    return replace(sequences, columns={key: column.numpy() for key, column in columns.items()})
-
-
-def columns_of(items: torch.Tensor) -> dict[str, torch.Tensor]:
-    ratings = torch.where(items > 0, items.float() / 10, torch.nan)
-    return {"rating": ratings, "timestamp": 100 * items}
+    items = sequences.items
+    columns = {"rating": items.astype(np.float32) / 10, "timestamp": 100 * items.astype(np.int64)}
+    return replace(sequences, columns=columns)
 
 
 def augmenter_of(

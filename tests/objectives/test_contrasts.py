@@ -128,7 +128,7 @@ def test_a_term_is_info_nce_of_what_it_pairs(name, similarity, representation, l
     model, batch = toy_model(toy_config(max_length=13)), batch_in(layout)
     term, prepared = objective.terms[1], objective.prepare(batch, seeded())
     drawn = prepared.drawn[1]
-    pairs = map(view_rows, drawn if name == "views" else [drawn])
+    pairs = map(view_rows, drawn)
     if name == "same_target":
         pairs = [[row.tolist() for row in by_row(batch.inputs.items, batch.inputs)], *pairs]
     one, other = (
@@ -158,7 +158,7 @@ def test_dropout_contrasts_two_passes():
         passes.append(model(inputs))
         return passes[-1]
 
-    found = term(model, encode, batch, states, None)
+    found = term(model, encode, batch, states, ())
     (again,) = passes
     last = batch.inputs.layout.last_slots
     assert not torch.equal(again, states)
@@ -170,7 +170,7 @@ def test_two_passes_without_dropout_are_refused():
     (term,) = objective_of(contrast="dropout").terms[1:]
     model, batch = toy_model(toy_config()), batch_in("packed")
     with pytest.raises(UserError, match=r"contrast = dropout with model\.dropout = 0"):
-        term(model, model, batch, model(batch.inputs), None)
+        term(model, model, batch, model(batch.inputs), ())
 
 
 def test_partners_end_in_the_same_item():
@@ -189,7 +189,7 @@ def test_partners_end_in_the_same_item():
 def test_without_a_partner_a_sequence_is_its_own(layout):
     """Of HISTORIES the second and third end in 6, the first and others in items of their own."""
     objective, batch = objective_of(contrast="same_target"), batch_in(layout)
-    view = objective.prepare(batch, seeded()).drawn[1]
+    (view,) = objective.prepare(batch, seeded()).drawn[1]
     rows, times = view_rows(view), view_rows(view, "timestamp")
     limit = LAYOUTS[layout] if layout in ("fixed", "wide") else 13
     expected = [HISTORIES[partner][:-1][-limit:] for partner in (0, 2, 1, 3, 4)]
@@ -269,7 +269,7 @@ def test_the_loss_of_training_on_views_is_a_mean_over_their_positions():
     prepared = objective.prepare(batch, seeded())
     made = prepared.batch
     assert len(made.targets) < len(batch.targets)
-    of_views = objective.loss(model(made.inputs), model.scoring_embedding, made.targets, None)
+    of_views = objective.loss(model(made.inputs), model.scoring_embedding, made.targets)
     found = objective(model, model, batch, prepared)
     expected = of_views / len(made.targets) * len(batch.targets)
     torch.testing.assert_close(found, expected)

@@ -4,7 +4,7 @@ Shapes: T slots, D hidden size, N items, K negatives a slot.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from sasrec.objectives.losses import Loss
 from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.tables import LOSSES, NEGATIVES
-from sasrec.objectives.term import Encode, Term
+from sasrec.objectives.term import Drawn, Encode, Term
 from sasrec.objectives.views.augmenting import AugmentedTraining, build_augmenter
 
 
@@ -32,15 +32,16 @@ class NextItem(Term):
         self.negatives = negatives
         self.reads = 1 + loss.num_negatives if loss.num_negatives else None
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Tensor | None:
-        """int64 [T, K], negatives."""
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Drawn:
+        """What the loss asks for: negatives [T, K], their logarithmic odds [T, K]."""
         if self.negatives is None:
-            return None
-        return self.negatives.draw(batch, self.loss.num_negatives, generator)
+            return ()
+        drawn = self.negatives.draw(batch, self.loss.num_negatives, generator)
+        return (drawn, self.negatives.log_odds(batch, drawn)) if self.loss.corrects else (drawn,)
 
-    def items_read(self, batch: TrainingBatch, prepared: Tensor | None) -> Sequence[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: Drawn) -> Sequence[Tensor]:
         """Targets and negatives."""
-        return (batch.targets,) if prepared is None else (batch.targets, prepared)
+        return batch.targets, *prepared[:1]
 
     def forward(
         self,
@@ -48,10 +49,10 @@ class NextItem(Term):
         encode: Encode,
         batch: TrainingBatch,
         states: Tensor,
-        prepared: Tensor | None,
+        prepared: Drawn,
     ) -> Tensor:
         """See `Term`."""
-        return self.loss(states, model.scoring_embedding, batch.targets, prepared)
+        return self.loss(states, model.scoring_embedding, batch.targets, *prepared)
 
 
 class Prepared(NamedTuple):
@@ -63,7 +64,7 @@ class Prepared(NamedTuple):
     """
 
     batch: TrainingBatch
-    drawn: tuple[Any, ...]
+    drawn: tuple[Drawn, ...]
 
 
 class Objective(nn.Module):

@@ -60,20 +60,18 @@ class Split:
         position = np.arange(len(self.whole.items))
         kept = position < np.repeat(ends, self.whole.lengths)
         offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        return Sequences(offsets, self.whole.items[kept])
+        columns = {name: column[kept] for name, column in self.whole.columns.items()}
+        return Sequences(offsets, self.whole.items[kept], columns)
 
 
-def cut(sequences: Sequences, timestamps: np.ndarray | None, params: SplitParams) -> Split:
-    """Cut `sequences` as `params.strategy` says.
-
-    Args:
-        sequences: every user's interactions in order of time.
-        timestamps: int64 [interactions], of each interaction; None if the data has none.
+def cut(sequences: Sequences, params: SplitParams) -> Split:
+    """Cut `sequences`, every user's interactions in order of time, as `params.strategy` says.
 
     Raises:
         UserError: the time strategy without time stamps, or no target or no training is left.
     """
     if params.strategy == "time":
+        timestamps = sequences.columns.get("timestamp")
         if timestamps is None:
             raise UserError(
                 "split.strategy = 'time' needs time stamps, which this dataset does not have; "

@@ -8,7 +8,7 @@ from sasrec.base.errors import UserError
 from sasrec.batching.batches import TrainingBatch
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.contrasts.contrast import Contrast
-from sasrec.objectives.term import Encode
+from sasrec.objectives.term import Drawn, Encode
 
 
 class ByDropout(Contrast):
@@ -21,7 +21,7 @@ class ByDropout(Contrast):
     name = "dropout"
 
     def pair(
-        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: None
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> tuple[Tensor, Tensor]:
         """See `Contrast`."""
         if not model.dropout.rate:

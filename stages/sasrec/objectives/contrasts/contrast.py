@@ -8,7 +8,7 @@ batch's targets, and `contrastive_weight` is lambda. Of several processes each c
 share of a batch, with fewer negatives.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -19,7 +19,7 @@ from sasrec.batching.batches import TrainingBatch
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.contrasts.representations import REPRESENTATIONS
 from sasrec.objectives.info_nce import info_nce
-from sasrec.objectives.term import Encode, Term
+from sasrec.objectives.term import Drawn, Encode, Term
 from sasrec.objectives.views.laying_out import View
 
 
@@ -46,7 +46,7 @@ class Contrast(Term):
         self.settings = settings
 
     def pair(
-        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Any
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> tuple[Tensor, Tensor]:
         """[B, D] each, in the order of the batch's sequences; arguments as `Term.forward`."""
         raise NotImplementedError
@@ -56,7 +56,7 @@ class Contrast(Term):
         return None
 
     def forward(
-        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Any
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> Tensor:
         """See `Term`."""
         one, other = self.pair(model, encode, batch, states, prepared)

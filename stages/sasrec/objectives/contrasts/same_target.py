@@ -19,9 +19,9 @@ from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.contrasts.contrast import Contrast, ContrastSettings, last_targets
+from sasrec.objectives.negatives import random_below
 from sasrec.objectives.term import Encode
 from sasrec.objectives.views.laying_out import View, as_view, longest
-from sasrec.objectives.views.random import below
 from sasrec.objectives.views.rows import Rows, nothing_in
 
 
@@ -51,7 +51,7 @@ class Partners:
         ranks = self._ranks[batch.users]
         ends = self._items[self._offsets[batch.users + 1] - 1].long()
         start, others = self._starts[ends], self._counts[ends] - 1
-        drawn = start + below(others.clamp(min=1), generator)
+        drawn = start + random_below(others.clamp(min=1), generator)
         drawn = drawn + (drawn >= ranks)  # past the user's own place
         return self._users[torch.where(others > 0, drawn, ranks)]
 
@@ -82,20 +82,25 @@ class SameTarget(Contrast):
         super().__init__(settings)
         self.partners = partners
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> View:
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> tuple[View]:
         """See `Term`."""
-        return self.partners.read(self.partners.draw(batch, generator), batch)
+        return (self.partners.read(self.partners.draw(batch, generator), batch),)
 
-    def items_read(self, batch: TrainingBatch, prepared: View) -> Sequence[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: tuple[View]) -> Sequence[Tensor]:
         """See `Term`."""
-        return (prepared.batch.items,)
+        return (prepared[0].batch.items,)
 
     def alike(self, batch: TrainingBatch) -> Tensor:
         """Those of the same target."""
         return last_targets(batch)
 
     def pair(
-        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: View
+        self,
+        model: SASRec,
+        encode: Encode,
+        batch: TrainingBatch,
+        states: Tensor,
+        prepared: tuple[View],
     ) -> tuple[Tensor, Tensor]:
         """See `Contrast`."""
-        return self.represent(states, batch), self.represent_view(encode, prepared)
+        return self.represent(states, batch), self.represent_view(encode, *prepared)

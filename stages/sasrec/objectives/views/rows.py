@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sasrec.batching.batches import Batch, TrainingBatch
-from sasrec.objectives.views.random import below
+from sasrec.objectives.negatives import random_below
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Rows:
 
     def window(self, count: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Where `count` (int64 [B]) places side by side begin and end, at random: int64 [B, 1]."""
-        start = below(self.lengths - count + 1, generator)[:, None]
+        start = random_below(self.lengths - count + 1, generator)[:, None]
         return start, start + count[:, None]
 
 

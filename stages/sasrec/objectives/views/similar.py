@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sasrec.data.sequences import Sequences
-from sasrec.objectives.views.random import below
+from sasrec.objectives.negatives import random_below
 
 COUNTED_AT_ONCE = 1 << 22  # interactions of the users of an item: 32 MiB of them
 
@@ -43,7 +43,7 @@ class SimilarItems:
         """One item for each of `items` (int64, any shape, 0 gives 0): int64 of that shape."""
         if self._count == 1:
             return self._table[:, 0][items]
-        return self._table[items, below(torch.full_like(items, self._count), generator)]
+        return self._table[items, random_below(torch.full_like(items, self._count), generator)]
 
 
 def most_similar(sequences: Sequences, num_items: int, count: int) -> np.ndarray:
