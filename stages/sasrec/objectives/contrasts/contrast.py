@@ -73,8 +73,3 @@ class Contrast(Term):
         """The same of another view."""
         represent = REPRESENTATIONS[self.settings.representation]
         return represent(encode(view.batch), view.batch.layout)[view.order]
-
-
-def last_targets(batch: TrainingBatch) -> Tensor:
-    """int64 [B], the item that each sequence of the batch ends with."""
-    return batch.targets[batch.inputs.layout.last_slots]

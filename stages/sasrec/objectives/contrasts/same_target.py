@@ -18,7 +18,7 @@ from torch import Tensor
 from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.contrasts.contrast import Contrast, ContrastSettings, last_targets
+from sasrec.objectives.contrasts.contrast import Contrast, ContrastSettings
 from sasrec.objectives.negatives import random_below
 from sasrec.objectives.term import Encode
 from sasrec.objectives.views.laying_out import View, as_view, longest
@@ -46,10 +46,13 @@ class Partners:
         self._columns = {name: put(column) for name, column in sequences.columns.items()}
         self._max_length, self._longest = max_length, max(1, int(sequences.lengths.max()) - 1)
 
+    def ends(self, users: Tensor) -> Tensor:
+        """int64 [B], the last training items of users."""
+        return self._items[self._offsets[users + 1] - 1].long()
+
     def draw(self, batch: TrainingBatch, generator: torch.Generator | None) -> Tensor:
         """int64 [B], another user for each of the batch; the user's own where there is none."""
-        ranks = self._ranks[batch.users]
-        ends = self._items[self._offsets[batch.users + 1] - 1].long()
+        ranks, ends = self._ranks[batch.users], self.ends(batch.users)
         start, others = self._starts[ends], self._counts[ends] - 1
         drawn = start + random_below(others.clamp(min=1), generator)
         drawn = drawn + (drawn >= ranks)  # past the user's own place
@@ -91,8 +94,8 @@ class SameTarget(Contrast):
         return (prepared[0].batch.items,)
 
     def alike(self, batch: TrainingBatch) -> Tensor:
-        """Those of the same target."""
-        return last_targets(batch)
+        """Those of the same target, whatever view of them is learnt from."""
+        return self.partners.ends(batch.users)
 
     def pair(
         self,
