@@ -7,8 +7,9 @@ from toys import toy_config, toy_objective_params, toy_sequences
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.objective import Objective, Term, build_objective
+from sasrec.objectives.objective import Objective, Prepared, build_objective
 from sasrec.objectives.tables import LOSSES, NEGATIVES
+from sasrec.objectives.term import Term
 
 CPU = torch.device("cpu")
 HISTORIES = [[3, 1, 4, 1, 5], [9, 2, 6], [5, 3]]
@@ -74,8 +75,8 @@ def test_terms_are_weighed_and_added(model, batch):
     plain = objective_of()
     objective = Objective(plain.terms[0], Quiet())
     prepared = objective.prepare(batch, torch.Generator().manual_seed(1))
-    assert prepared[1] == ()
-    alone = plain(model, model, batch, prepared[:1])
+    assert prepared.drawn[1] == ()
+    alone = plain(model, model, batch, Prepared(batch, prepared.drawn[:1]))
     both = objective(model, model, batch, prepared)
     expected = alone + 0.25 * model(batch.inputs).square().sum()
     torch.testing.assert_close(both, expected)

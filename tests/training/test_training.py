@@ -135,7 +135,7 @@ def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
     def watched(users, generator):
         assert not any(reference() for reference in alive), "a step is still held"
         step = prepare(users, generator)
-        alive.append(weakref.ref(step.prepared[0][0]))
+        alive.append(weakref.ref(step.prepared.drawn[0][0]))
         return step
 
     monkeypatch.setattr(trainer, "_prepare", watched)

@@ -3,59 +3,22 @@
 Shapes: T slots, D hidden size, N items, K negatives a slot.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sasrec.batching.batches import Batch, TrainingBatch
+from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.contrasts.tables import CONTRASTS, Materials
 from sasrec.objectives.losses import Loss
 from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.tables import LOSSES, NEGATIVES
-
-Encode = Callable[[Batch], Tensor]  # a batch's states [T, D]
-Drawn = tuple[Any, ...]  # what a term draws for a batch
-
-
-class Term(nn.Module):
-    """One of the terms: has a name and a weight, prepares something of a batch, and has a loss.
-
-    Attributes:
-        reads: how many items a position it looks up beside the inputs; None for all items.
-    """
-
-    name: str
-    weight = 1.0
-    reads: int | None = 0
-
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Drawn:
-        """What it draws for a batch, before the step: negatives, say."""
-        return ()
-
-    def items_read(self, batch: TrainingBatch, prepared: Drawn) -> Sequence[Tensor]:
-        """int64 each, of any shapes: the items beside the inputs that a step reads."""
-        return ()
-
-    def forward(
-        self,
-        model: SASRec,
-        encode: Encode,
-        batch: TrainingBatch,
-        states: Tensor,
-        prepared: Drawn,
-    ) -> Tensor:
-        """Its loss over real positions, a scalar sum.
-
-        Args:
-            encode: the model, as it trains: for other views of the batch.
-            states: [T, D], those of `batch`.
-            prepared: what `prepare` gave.
-        """
-        raise NotImplementedError
+from sasrec.objectives.term import Drawn, Encode, Term
+from sasrec.objectives.views.augmenting import AugmentedTraining, build_augmenter
 
 
 class NextItem(Term):
@@ -92,12 +55,31 @@ class NextItem(Term):
         return self.loss(states, model.scoring_embedding, batch.targets, *prepared)
 
 
-class Objective(nn.Module):
-    """The weighted sum of terms, the next item's first."""
+class Prepared(NamedTuple):
+    """What is drawn for a batch before its step.
 
-    def __init__(self, next_item: NextItem, *others: Term) -> None:
+    Attributes:
+        batch: what is learnt from: the batch, or one with views in the place of some sequences.
+        drawn: by each term, for `batch`.
+    """
+
+    batch: TrainingBatch
+    drawn: tuple[Drawn, ...]
+
+
+class Objective(nn.Module):
+    """The weighted sum of terms, the next item's first.
+
+    Args:
+        augmented: puts views in the place of sequences, for all terms; None where none are.
+    """
+
+    def __init__(
+        self, next_item: NextItem, *others: Term, augmented: AugmentedTraining | None = None
+    ) -> None:
         super().__init__()
         self.terms = nn.ModuleList([next_item, *others])
+        self.augmented = augmented
 
     @property
     def loss(self) -> Loss:
@@ -110,38 +92,64 @@ class Objective(nn.Module):
         counts = [term.reads for term in self.terms]
         return None if None in counts else sum(counts)
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> tuple[Drawn, ...]:
-        """What each term draws for a batch."""
-        return tuple(term.prepare(batch, generator) for term in self.terms)
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Prepared:
+        """What is learnt from, and what each term draws for it."""
+        if self.augmented:
+            batch = self.augmented.replace(batch, generator)
+        return Prepared(batch, tuple(term.prepare(batch, generator) for term in self.terms))
 
-    def items_read(self, batch: TrainingBatch, prepared: tuple[Drawn, ...]) -> Tensor:
+    def items_read(self, batch: TrainingBatch, prepared: Prepared) -> Tensor:
         """int64 [M], all items that a step looks up; repeats allowed."""
-        read = [batch.inputs.items]
-        for term, drawn in zip(self.terms, prepared, strict=True):
-            read += term.items_read(batch, drawn)
+        read = [prepared.batch.inputs.items]
+        for term, drawn in zip(self.terms, prepared.drawn, strict=True):
+            read += term.items_read(prepared.batch, drawn)
         return torch.cat([items.reshape(-1) for items in read])
 
     def forward(
-        self,
-        model: SASRec,
-        encode: Encode,
-        batch: TrainingBatch,
-        prepared: tuple[Drawn, ...],
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, prepared: Prepared
     ) -> Tensor:
-        """The sum over the batch's real positions."""
-        states = encode(batch.inputs)
+        """The sum over the batch's real positions.
+
+        Where views have fewer or more of them, as if they had as many: so a loss a position stays
+        what it says, whatever the views' lengths.
+        """
+        learnt = prepared.batch
+        states = encode(learnt.inputs)
         total = states.new_zeros(())
-        for term, drawn in zip(self.terms, prepared, strict=True):
-            total = total + term.weight * term(model, encode, batch, states, drawn)
+        for term, drawn in zip(self.terms, prepared.drawn, strict=True):
+            total = total + term.weight * term(model, encode, learnt, states, drawn)
+        if self.augmented:
+            total = total * (_positions(batch) / _positions(learnt))
         return total
 
 
 def build_objective(
-    params: ObjectiveParams, sequences: Sequences, num_items: int, device: torch.device
+    params: ObjectiveParams,
+    sequences: Sequences,
+    num_items: int,
+    device: torch.device,
+    *,
+    max_length: int | None = None,
 ) -> Objective:
-    """The objective that `params` name, for the training `sequences`."""
+    """The objective that `params` name, for the training `sequences`.
+
+    Args:
+        max_length: the most positions that the model takes; without it no view of a sequence is
+            longer than the longest sequence of its batch.
+    """
     loss = LOSSES[params.loss](params, num_items)
     negatives = None
     if loss.num_negatives:
         negatives = NEGATIVES[params.negatives](sequences, num_items, device)
-    return Objective(NextItem(loss, negatives))
+    materials = Materials(sequences, num_items, device, max_length)
+    contrast, augmented = CONTRASTS[params.contrast], None
+    terms = [contrast(params, materials)] if contrast else []
+    if params.augment_training:
+        augmenter = build_augmenter(params, *materials)
+        augmented = AugmentedTraining(augmenter, params.augment_training)
+    return Objective(NextItem(loss, negatives), *terms, augmented=augmented)
+
+
+def _positions(batch: TrainingBatch) -> Tensor:
+    """How many there are to learn from, at least 1."""
+    return (batch.targets > 0).sum().clamp(min=1)

@@ -39,7 +39,9 @@ def build(
     """The model and what it learns of `sequences`, with the drop-ins that support them."""
     config, objective_params, params = settings
     model = SASRec(config, num_items, seed=params.seed).to(device)
-    objective = build_objective(objective_params, sequences, num_items, device)
+    objective = build_objective(
+        objective_params, sequences, num_items, device, max_length=config.max_length
+    )
     loops = params.precision == "float32" and not params.compile
     prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
     layout = layout_for(model, compiled=params.compile)
