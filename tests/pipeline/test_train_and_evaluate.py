@@ -23,6 +23,7 @@ from sasrec.model.sasrec import SASRec
 from sasrec.ranking import evaluation, validation
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 from sasrec.training import building, fitting, records
 from sasrec.training.timings import find_timing
 
@@ -134,7 +135,7 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     model = load_model(folder / "data/model", cpu)
     prepare(model)
     reader = SequenceReader(histories, 4, cpu, layout=layout_for(model))
-    ranks = rank_targets(model, reader, targets, filter_seen=filter_seen, top_k=10)
+    ranks = rank_targets(ModelScores(model, reader), targets, filter_seen=filter_seen, top_k=10)
     params = EvaluateParams.model_validate({**changes, "device": "cpu"})
     expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
     for path, content in (
