@@ -98,7 +98,7 @@ def rank_targets(
         return len(chunk)
 
     in_order = map_in_threads if scorer.device.type == "cpu" else map
-    with scorer:
+    with scorer.while_ranking():
         for done in itertools.accumulate(in_order(rank, chunks)):
             if progress:
                 progress(done)

@@ -4,7 +4,8 @@ Shapes: B users of a chunk, N items.
 """
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from sasrec.model.sasrec import SASRec
 
 
 class Scorer(ABC):
-    """Scores all items after a user's history; used within `with`."""
+    """Scores all items after a user's history."""
 
     @property
     @abstractmethod
@@ -42,15 +43,13 @@ class Scorer(ABC):
         caller's to overwrite; column 0 is padding.
         """
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to put back."""
+    def while_ranking(self) -> AbstractContextManager[None]:
+        """What holds while scores are asked for."""
+        return nullcontext()
 
 
 class ModelScores(Scorer):
-    """The scores of a model, which is in eval mode meanwhile: states times embedding."""
+    """The scores of a model: states times embedding."""
 
     def __init__(self, model: SASRec, reader: SequenceReader) -> None:
         self._model = model
@@ -80,10 +79,12 @@ class ModelScores(Scorer):
             raise UserError("the model's scores hold NaN or infinite values: training diverged")
         return rows.cpu().numpy(), scores
 
-    def __enter__(self) -> Self:
-        self._was_training = self._model.training
+    @contextmanager
+    def while_ranking(self) -> Iterator[None]:
+        """The model is in eval mode, and then as it was."""
+        was_training = self._model.training
         self._model.eval()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._model.train(self._was_training)
+        try:
+            yield
+        finally:
+            self._model.train(was_training)
