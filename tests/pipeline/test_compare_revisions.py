@@ -22,7 +22,7 @@ stages:
     deps: [evaluate.py]
     outs: [data/evaluation]
     metrics:
-      - metrics/train.json: {cache: false}
+      - metrics/train_details.json: {cache: false}
 """
 
 # Ranks come ready-made: ranks-SEED.csv.
@@ -32,7 +32,7 @@ seed = pathlib.Path("params.yaml").read_text().split()[-1]
 for folder in ("data/evaluation", "metrics"):
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
 shutil.copy(f"ranks-{seed}.csv", "data/evaluation/ranks.csv")
-pathlib.Path("metrics/train.json").write_text('{"epochs": %s}' % seed)
+pathlib.Path("metrics/train_details.json").write_text('{"epochs": %s}' % seed)
 """
 
 # One process for several commands, since it takes a while to start.

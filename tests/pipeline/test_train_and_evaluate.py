@@ -21,6 +21,7 @@ from sasrec.model.checkpoint import load_model
 from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec
 from sasrec.ranking import evaluation, validation
+from sasrec.ranking.baselines.running import measure_baselines
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
 from sasrec.ranking.scoring import ModelScores
@@ -47,7 +48,7 @@ def test_train_twice_gives_the_same_bytes(folder):
 
 def test_train_writes_what_it_says(pipeline):
     folder, printed = pipeline
-    metrics = json.loads((folder / "metrics/train.json").read_text())
+    metrics = json.loads((folder / "metrics/train_details.json").read_text())
     validation = pd.read_csv(folder / "data/model/validation.csv").set_index("epoch")
     best = metrics["best_epoch"]
     assert best == validation["sampled_NDCG@10"].idxmax()
@@ -112,8 +113,8 @@ def test_what_train_trains(folder, monkeypatch):
     assert description["best_epoch"] == history.best_epoch
     split_facts = json.loads((folder / "data/split/train/dataset.json").read_text())
     assert description["data"] == split_facts
-    metrics = json.loads((folder / "metrics/train.json").read_text())
-    assert metrics == records.train_metrics(history, config, "sampled_5")
+    metrics = json.loads((folder / "metrics/train_details.json").read_text())
+    assert metrics == records.train_details(history, config, "sampled_5")
     for name, curve in records.curves(history).items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / f"data/model/{name}.csv"), curve)
 
@@ -122,6 +123,7 @@ def test_what_train_trains(folder, monkeypatch):
 def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     """Every number and picture, against a ranking that is put together here."""
     changes = {"ks": [1, 3], "filter_seen": filter_seen, "bootstrap_samples": 123, "seed": 9}
+    changes |= {"baselines": ["markov", "popularity"]}
     set_params(folder, **{f"evaluate__{key}": value for key, value in changes.items()})
     drawn = {}
     for name in ("draw_training", "draw_by_length", "draw_by_rank"):
@@ -138,8 +140,12 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     ranks = rank_targets(ModelScores(model, reader), targets, filter_seen=filter_seen, top_k=10)
     params = EvaluateParams.model_validate({**changes, "device": "cpu"})
     expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
+    sequences = Sequences.load(folder / "data/split/train", **sizes)
+    baselines = measure_baselines(sequences, histories, targets, NUM_ITEMS, params)
     for path, content in (
-        ("metrics/test.json", expected.metrics),
+        ("metrics/test.json", expected.headline),
+        ("metrics/test_details.json", expected.metrics),
+        ("metrics/baselines.json", baselines),
         ("metrics/intervals.json", expected.intervals),
     ):
         assert json.loads((folder / path).read_text()) == json.loads(json.dumps(content))
@@ -169,7 +175,7 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
 
 def test_evaluate_writes_what_it_says(pipeline):
     folder, printed = pipeline
-    metrics = json.loads((folder / "metrics/test.json").read_text())
+    metrics = json.loads((folder / "metrics/test_details.json").read_text())
     ranks = pd.read_csv(folder / "data/evaluation/ranks.csv")
     assert list(metrics) == ["sampled_5", "full"]
     for protocol in metrics:

@@ -7,18 +7,24 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from toy_ranking import NUM_ITEMS, allowed_items, loop_rank, model_with_scores, random_case, rank
-from toys import toy_sequences
+from toys import SECTIONS, toy_sequences
 
 from sasrec.ranking.baselines import neighbours
 from sasrec.ranking.baselines.item_scores import LEAST, BaselineScores
-from sasrec.ranking.baselines.running import rank_by_baselines
+from sasrec.ranking.baselines.running import measure_baselines, rank_by_baselines
 from sasrec.ranking.baselines.sparse_rows import SparseRows
 from sasrec.ranking.baselines.tables import BASELINES
+from sasrec.ranking.evaluation import evaluate
+from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
 
 # Item 9 occurs in no sequence, user 3 has one item, user 4 none, user 5 takes items again.
 TRAIN = [[1, 2, 3, 1, 4], [2, 3, 4], [5], [], [3, 3, 4, 3, 4], [6, 2, 7, 8]]
 ITEMS = range(1, 10)
+
+
+def toy_params(**changes):
+    return EvaluateParams.model_validate(SECTIONS["evaluate"] | changes)
 
 
 def popularity(train, item):
@@ -36,7 +42,7 @@ def cosine(train, one, other):
 
 def near(train, history, item):
     known = [
-        one for one in history[-neighbours.RECENT :] if one != item and 0 < popularity(train, one)
+        one for one in history[-neighbours.RECENT :] if one != item and popularity(train, one) > 0
     ]
     return sum(cosine(train, one, item) for one in known) if popularity(train, item) else 0
 
@@ -70,11 +76,9 @@ def test_scores_equal_loops_over_users_and_items(monkeypatch, name, block):
 def test_ranks_equal_loops_over_the_same_candidates(name, filter_seen):
     histories, targets = random_case(5)
     train = [histories.of(user).tolist() for user in range(1, histories.num_users + 1)]
-    (found,) = rank_by_baselines(
-        [name], histories, histories, targets, NUM_ITEMS, filter_seen=filter_seen, top_k=3
-    )
-    assert found.name == name
-    assert found.seconds > 0
+    params = toy_params(baselines=[name], filter_seen=filter_seen)
+    ((told, ranks),) = rank_by_baselines(histories, histories, targets, NUM_ITEMS, params)
+    assert told == name
     scorer = BaselineScores(BASELINES[name](histories, NUM_ITEMS), histories)
     for place, (user, item) in enumerate(zip(targets.users, targets.items, strict=True)):
         history = train[user - 1]
@@ -82,11 +86,12 @@ def test_ranks_equal_loops_over_the_same_candidates(name, filter_seen):
         _, (scores,) = scorer.scores(np.array([user]))
         assert scores[1:].tolist() == pytest.approx(loop, rel=1e-6)
         scores = scores.tolist()  # equal sums of cosines may be rounded apart by the loop
-        assert found.ranks.sampled[place] == loop_rank(scores, item, targets.candidates[place])
+        assert ranks.sampled[place] == loop_rank(scores, item, targets.candidates[place])
         allowed = allowed_items(NUM_ITEMS, history, item, filter_seen=filter_seen)
-        assert found.ranks.full[place] == loop_rank(scores, item, allowed)
-        best = sorted(allowed, key=lambda one: -scores[one])[:3]
-        assert [scores[one] for one in found.ranks.top[place]] == [scores[one] for one in best]
+        assert ranks.full[place] == loop_rank(scores, item, allowed)
+        best = sorted(allowed, key=lambda one: -scores[one])[:10]
+        listed = [one for one in ranks.top[place] if one]  # it may end early
+        assert [scores[one] for one in listed] == [scores[one] for one in best]
 
 
 def test_popularity_ranks_as_a_model_with_these_scores_does():
@@ -138,3 +143,20 @@ def test_sums_of_rows_by_hand():
     )
     chosen = [np.array([1, 1, 3]), np.array([2]), np.array([], np.int64), np.array([3])]
     assert rows.sums(chosen).tolist() == [[0, 4, 1, 4], [0] * 4, [0] * 4, [0, 4, 0, 0]]
+
+
+def test_a_line_and_the_metrics_of_a_model_for_each():
+    histories, targets = random_case(11)
+    lines = []
+    params = toy_params(baselines=["markov", "popularity"], ks=[3])
+    found = measure_baselines(histories, histories, targets, NUM_ITEMS, params, report=lines.append)
+    assert list(found) == ["markov", "popularity"]
+    for name, line in zip(found, lines, strict=True):
+        scorer = BaselineScores(BASELINES[name](histories, NUM_ITEMS), histories)
+        ranks = rank_targets(scorer, targets, top_k=10)
+        at_ten = (ranks.sampled <= 10).mean()
+        assert line.startswith(f"baseline {name}: sampled_7 HR@10 {at_ten:.4f} NDCG@10 ")
+        assert line.endswith(" s")
+        expected = evaluate(ranks, targets, histories, NUM_ITEMS, params).metrics
+        expected["full"].pop("target_in_history")
+        assert found[name] == expected

@@ -27,7 +27,7 @@ class Run:
         params: those that the run was made with, by dotted name; empty if unknown.
         stale: names of parameters that have another value in params.yaml.
         test_data: the MD5 of data/split/test, None if unknown.
-        training: metrics/train.json and, if it is known, the timing; empty if there is none.
+        training: metrics/train_details.json and, if known, the timing; empty if there is none.
     """
 
     name: str
@@ -124,7 +124,7 @@ def _read_lock(results: Results) -> tuple[dict[str, Any], str | None]:
 
 
 def _read_training(results: Results) -> dict[str, Any]:
-    path = "metrics/train.json"
+    path = "metrics/train_details.json"
     try:
         metrics = dict(json.loads(results.read(path) or b"{}", parse_constant=str))
     except (ValueError, TypeError, RecursionError) as error:
