@@ -22,6 +22,7 @@ from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec
 from sasrec.ranking import evaluation, validation
 from sasrec.ranking.baselines.running import measure_baselines
+from sasrec.ranking.baselines.tables import BASELINES
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
 from sasrec.ranking.scoring import ModelScores
@@ -194,6 +195,35 @@ def test_evaluate_writes_what_it_says(pipeline):
     for name in ("training", "validation"):
         copy = folder / "plots" / f"{name}.csv"
         assert copy.read_bytes() == (folder / "data/model" / f"{name}.csv").read_bytes()
+
+
+def test_what_tables_show_are_a_few_of_the_details(pipeline):
+    folder, printed = pipeline
+    shown, details = (
+        {name: json.loads((folder / f"metrics/{name}{kind}.json").read_text()) for name in names}
+        for kind, names in (("", ("train", "test")), ("_details", ("train", "test")))
+    )
+    assert details["train"]["best_epoch"] == shown["train"].pop("best_epoch")
+    for protocol in ("sampled_5", "full"):
+        valid = details["train"]["valid"][protocol]
+        assert shown["train"]["valid"].pop(protocol) == {"NDCG@10": valid["NDCG@10"]}
+        found = shown["test"].pop(protocol)
+        assert found == {name: details["test"][protocol][name] for name in ("HR@10", "NDCG@10")}
+    assert shown == {"train": {"valid": {}}, "test": {}}
+    baselines = json.loads((folder / "metrics/baselines.json").read_text())
+    assert list(baselines) == PARAMS["evaluate"]["baselines"] == list(BASELINES)
+    for name, metrics in baselines.items():
+        assert metrics.keys() == details["test"].keys()
+        expected = details["test"]["full"].keys() - {"target_in_history"}
+        assert metrics["full"].keys() == expected
+        hits = metrics["sampled_5"]["HR@10"]
+        assert f"baseline {name}: sampled_5 HR@10 {hits:.4f} " in printed["evaluate"]
+
+
+def test_no_baseline_is_an_empty_object(folder):
+    set_params(folder, evaluate__baselines=[])
+    evaluate.main()
+    assert json.loads((folder / "metrics/baselines.json").read_text()) == {}
 
 
 def test_evaluate_is_the_same_twice(folder):

@@ -46,14 +46,24 @@ def cosines(train: Sequences, num_items: int, *, keep: int) -> SparseRows:
     size = max(1, MAX_BLOCK // (num_items + 1))
     for start in range(0, num_items + 1, size):
         block = np.arange(start, min(start + size, num_items + 1))
-        together = _users_of_both(block, by_item, by_user, num_items)
-        together[np.arange(len(block)), block] = 0
-        near = together * torch.from_numpy(scale[block, None] * scale).float()
-        values, columns = near.topk(min(keep, num_items + 1))
-        rows, places = (values > 0).nonzero(as_tuple=True)
-        found.append((rows + start, columns[rows, places], values[rows, places]))
-    rows, columns, values = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
-    return SparseRows(offsets_of(rows, num_items), columns.astype(np.int32), values)
+        rows, columns, together = _users_of_both(block, by_item, by_user, num_items)
+        near = (together * scale[rows] * scale[columns]).astype(np.float32)
+        kept = _greatest(rows, np.where(rows == columns, 0, near), keep)
+        found.append((rows[kept], columns[kept].astype(np.int32), near[kept]))
+    rows, columns, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return SparseRows(offsets_of(rows, num_items), columns, values)
+
+
+def _greatest(rows: np.ndarray, values: np.ndarray, keep: int) -> np.ndarray:
+    """Bool: the greatest `keep` of each row that are not 0; `rows` never fall."""
+    counts = np.bincount(rows)
+    if not len(rows) or counts.max() <= keep:
+        return values > 0
+    order = np.lexsort((-values, rows))
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # in its row
+    kept = np.zeros(len(rows), np.bool)
+    kept[order] = places < keep
+    return kept & (values > 0)
 
 
 def _users_of_both(
@@ -61,12 +71,14 @@ def _users_of_both(
     by_item: tuple[np.ndarray, np.ndarray],
     by_user: tuple[np.ndarray, np.ndarray],
     num_items: int,
-) -> Tensor:
-    """Float32 [block, N + 1]: how many users interacted with both items.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many users interacted with both of two items, where any did.
 
     Args:
-        block: items.
+        block: the first items, rising.
         by_item, by_user: offsets and users of each item; offsets and items of each user.
+
+    Returns: first items, never falling; second items, int64 both; and numbers, float32.
     """
     places, rows = entries_of(by_item[0], block)
     users, columns = np.unique(by_item[1][places], return_inverse=True)
@@ -75,7 +87,9 @@ def _users_of_both(
     right = _ones(rows, by_user[1][places], (len(users), num_items + 1))
     with warnings.catch_warnings():  # torch says that a format which it uses inside is new
         warnings.simplefilter("ignore", UserWarning)
-        return torch.sparse.mm(left, right).to_dense()
+        both = torch.sparse.mm(left, right).coalesce()
+    first, second = both.indices().numpy()
+    return first + block[0], second, both.values().numpy()
 
 
 def _ones(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Tensor:
