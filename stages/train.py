@@ -4,7 +4,8 @@ Reads   data/split/train/, data/split/valid/, sections `model`, `objective` and 
         params.yaml, and evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
-        metrics/train.json   best epoch, its validation metrics
+        metrics/train.json   best epoch and its NDCG@10 on validation: what DVC's tables show
+        metrics/train_details.json   losses, all validation metrics, what `auto` became
         .cache/timings/      speed, which is not the same twice (no output of the stage)
 """
 
@@ -31,7 +32,7 @@ from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
-from sasrec.training.records import curves, model_description, timing, train_metrics
+from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
 
@@ -39,8 +40,9 @@ TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")
 MODEL = Path("data/model")
 METRICS = Path("metrics/train.json")
+DETAILS = Path("metrics/train_details.json")
 SPLIT_AGAIN = "run `python stages/split.py` again"
-OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS,))
+OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS, DETAILS))
 
 
 def main() -> None:
@@ -83,9 +85,10 @@ def main() -> None:
             save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
-            metrics = train_metrics(history, settings.model, inputs.targets.sampled_name)
-            write_json(new[METRICS], metrics)
-            keep_timing(metrics, timing(history))
+            details = train_details(history, settings.model, inputs.targets.sampled_name)
+            write_json(new[DETAILS], details)
+            write_json(new[METRICS], train_metrics(details))
+            keep_timing(details, timing(history))
 
 
 def read_inputs() -> Inputs:
