@@ -58,6 +58,12 @@ class Sequences:
             found[rows[np.concatenate(histories) == items[rows]]] = True
         return found
 
+    def where(self, kept: np.ndarray) -> "Sequences":
+        """The same users with the interactions that `kept` (bool, of the shape of `items`) names."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return type(self)(before[self.offsets], self.items[kept], columns)
+
     @classmethod
     def from_interactions(
         cls,
