@@ -59,7 +59,7 @@ class Sequences:
         return found
 
     def where(self, kept: np.ndarray) -> "Sequences":
-        """The same users with the interactions that `kept` (bool, of the shape of `items`) names."""
+        """The same users, and of their interactions those that `kept` (bool, as `items`) names."""
         before = np.concatenate([[0], np.cumsum(kept)])
         columns = {name: column[kept] for name, column in self.columns.items()}
         return type(self)(before[self.offsets], self.items[kept], columns)
