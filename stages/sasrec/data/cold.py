@@ -38,6 +38,10 @@ class ColdTest:
         """Bool [N + 1], by item."""
         return mask_of(self.cold_items, num_items)
 
+    def warm_histories(self, num_items: int) -> Sequences:
+        """The histories without cold items: what a model reads."""
+        return self.histories.where(~self.is_cold(num_items)[self.histories.items])
+
     def save(self, folder: Path) -> None:
         """Write cold_items.npy, the histories and the targets into `folder`/cold."""
         folder = folder / FOLDER
@@ -79,4 +83,6 @@ def read_cold_test(
     test = ColdTest(cold_items, Sequences.load(folder, **counts, columns=columns), users, items)
     if not test.is_cold(facts.num_items)[items].all():
         raise UserError(f"{folder}/target_items.npy: a target is not in {path.name}; {AGAIN}")
+    if not test.warm_histories(facts.num_items).lengths[users].all():
+        raise UserError(f"{folder}: a target has no item before it that is not cold; {AGAIN}")
     return test
