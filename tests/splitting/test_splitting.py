@@ -16,7 +16,12 @@ from sasrec.data.targets import Targets
 from sasrec.splitting.cutting import SplitParams, cut
 
 LEAVE_ONE_OUT = SplitParams(
-    strategy="leave_one_out", valid_fraction=0.25, test_fraction=0.25, num_candidates=3, seed=1
+    strategy="leave_one_out",
+    valid_fraction=0.25,
+    test_fraction=0.25,
+    num_candidates=3,
+    cold_items=0.0,
+    seed=1,
 )
 BY_TIME = LEAVE_ONE_OUT.model_copy(update={"strategy": "time"})
 item = st.integers(1, 9)

@@ -58,6 +58,12 @@ class Sequences:
             found[rows[np.concatenate(histories) == items[rows]]] = True
         return found
 
+    def where(self, kept: np.ndarray) -> "Sequences":
+        """The same users, and of their interactions those that `kept` (bool, as `items`) names."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return type(self)(before[self.offsets], self.items[kept], columns)
+
     @classmethod
     def from_interactions(
         cls,
