@@ -3,7 +3,8 @@
 Reads   data/split/test/, data/model/, section `evaluate` of params.yaml; for the baselines
         data/split/train/
 Writes  metrics/test.json           HR@10 and NDCG@10 by protocol: what DVC's tables show
-        metrics/test_details.json   every k, MRR; coverage, novelty … of the lists of 10
+        metrics/test_details.json   every k, MRR; coverage, novelty … of the lists of 10; of new
+                                    items too where split held some out
         metrics/intervals.json      95% bootstrap intervals over users
         metrics/baselines.json      the same details of what needs no training
         data/evaluation/            ranks.csv: each user's ranks, for paired comparisons
@@ -18,6 +19,7 @@ from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
 from sasrec.batching.batches import SequenceReader
+from sasrec.data.cold import read_cold_test
 from sasrec.data.facts import check_same_data, read_split_facts
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
@@ -26,6 +28,7 @@ from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import load_model, read_curves, read_description
 from sasrec.ranking.baselines.running import measure_baselines
+from sasrec.ranking.cold import lines_of, measure_cold
 from sasrec.ranking.evaluation import evaluate
 from sasrec.ranking.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.ranking.lists import TOP_K
@@ -70,6 +73,7 @@ def main() -> None:
     counts = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     train, histories = (Sequences.load(folder, **counts) for folder in (TRAIN, TEST))
     targets = Targets.load(TEST, **counts)
+    cold = read_cold_test(TEST, dataset)
 
     with OUTPUTS.new() as new:
         keep_freed_memory()
@@ -80,10 +84,15 @@ def main() -> None:
         ranks = rank_targets(scores, targets, filter_seen=params.filter_seen, top_k=TOP_K)
         result = evaluate(ranks, targets, histories, model.num_items, params)
         baselines = measure_baselines(train, histories, targets, model.num_items, params)
+        details = dict(result.metrics)
+        if cold is not None:
+            warm = cold.warm_histories(model.num_items)
+            warm_scores = ModelScores(model, SequenceReader(warm, length, device, layout=layout))
+            details["cold"] = measure_cold(warm_scores, train, cold, params)
 
         write_csv(new[EVALUATION] / "ranks.csv", result.ranks)
         write_json(new[METRICS], result.headline)
-        write_json(new[DETAILS], result.metrics)
+        write_json(new[DETAILS], details)
         write_json(new[BASELINES], baselines)
         write_json(new[INTERVALS], result.intervals)
         tables = {"training": training, "validation": validation}
@@ -101,6 +110,9 @@ def main() -> None:
         shown = {key: f"{value:.4f}" for key, value in metrics.items() if key != "users"}
         line = "  ".join(f"{key} {value}" for key, value in shown.items())
         print(f"{name}: {line}  ({metrics['users']:,} users)")
+    if cold is not None:
+        for line in lines_of(details["cold"]):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
 from sasrec.data.facts import check_same_data, read_split_facts
+from sasrec.data.features import read_features
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.machine.devices import choose_device
@@ -32,6 +33,7 @@ from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
+from sasrec.training.new_items import check_features, fill_new_items
 from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
@@ -53,6 +55,9 @@ def main() -> None:
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
     inputs = read_inputs()
+    features = None
+    if params.new_items == "content":
+        features = check_features(read_features(TRAIN), inputs.dataset.name)
     settings = Settings(model_params.resolve(inputs.dataset.name), objective_params, params)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
@@ -78,9 +83,15 @@ def main() -> None:
             filter_seen=filter_seen,
         )
         history = fit(trainer, validation, report)
+        filled = None
+        if features is not None:
+            filled = fill_new_items(trainer.model, features, inputs.sequences)
+            report(f"{filled:,} items that training never saw: embeddings from genres and years")
         if new is not None:
             description = model_description(
-                inputs.dataset, params, objective_params, history, filter_seen=filter_seen
+                *(inputs.dataset, params, objective_params, history),
+                filter_seen=filter_seen,
+                filled=filled,
             )
             save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from toy_splitting import LEAVE_ONE_OUT, lists
 from toys import toy_sequences
 
 from sasrec.base.errors import UserError
@@ -15,14 +16,6 @@ from sasrec.data.sequences import COLUMNS, Sequences, check_items
 from sasrec.data.targets import Targets
 from sasrec.splitting.cutting import SplitParams, cut
 
-LEAVE_ONE_OUT = SplitParams(
-    strategy="leave_one_out",
-    valid_fraction=0.25,
-    test_fraction=0.25,
-    num_candidates=3,
-    cold_items=0.0,
-    seed=1,
-)
 BY_TIME = LEAVE_ONE_OUT.model_copy(update={"strategy": "time"})
 item = st.integers(1, 9)
 
@@ -31,10 +24,6 @@ def timed(histories, times):
     """Users 1, 2, ... with these items at these times, one after the other; times may be None."""
     sequences = toy_sequences(histories)
     return sequences if times is None else replace(sequences, columns={"timestamp": times})
-
-
-def lists(sequences):
-    return [sequences.of(user).tolist() for user in range(1, sequences.num_users + 1)]
 
 
 def target_items(split, users, ends):

@@ -19,6 +19,8 @@ from sasrec.base.rounding import rounded
 from sasrec.data.cold import ColdTest
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
+from sasrec.ranking.baselines.item_scores import BaselineScores
+from sasrec.ranking.baselines.popularity import fit_popularity
 from sasrec.ranking.metrics import bootstrap_intervals, metric_values, summarise
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
@@ -66,17 +68,21 @@ class AmongItems(Scorer):
 
 
 def measure_cold(
-    scorers: dict[str, Scorer], test: ColdTest, num_items: int, params: EvaluateParams
+    model: Scorer, train: Sequences, test: ColdTest, params: EvaluateParams
 ) -> dict[str, Any]:
     """What metrics/test_details.json tells of new items.
 
     Args:
-        scorers: by name, each of the warm histories of `test`.
+        model: of the warm histories of `test`.
+        train: what popularity is counted in.
 
-    Returns: the numbers of cold `items` and of `targets`; and for both of AMONG, by scorer, the
-        `mean` of HR@10 and NDCG@10 with its 95% interval from `low` to `high`, and as `chance`
-        the mean of a ranking at random.
+    Returns: the numbers of cold `items` and of `targets`; and for both of AMONG, of `model` and
+        `popularity`, the `mean` of HR@10 and NDCG@10 with its 95% interval from `low` to `high`,
+        and as `chance` the mean of a ranking at random.
     """
+    num_items = model.num_items
+    popularity = BaselineScores(fit_popularity(train, num_items), model.histories)
+    scorers = {"model": model, "popularity": popularity}
     counts = {"items": len(test.cold_items), "targets": len(test.users)}
     return counts | {
         among: {name: _describe(scorer, test, ranked, params) for name, scorer in scorers.items()}

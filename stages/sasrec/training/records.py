@@ -51,14 +51,16 @@ def model_description(
     history: History,
     *,
     filter_seen: bool,
+    filled: int | None = None,
 ) -> dict[str, Any]:
     """What model.json tells beside what rebuilds the model; nothing that varies by run.
 
     Args:
         data: what it was trained on.
         filter_seen: as validation ranked.
+        filled: how many items have embeddings from their content; None where that was not asked.
     """
-    return {
+    description = {
         "best_epoch": history.best_epoch,
         "data": data.model_dump(),
         "filter_seen": filter_seen,
@@ -66,6 +68,7 @@ def model_description(
         "objective": objective.model_dump(),
         "train": params.model_dump(exclude={"kernels"}),
     }
+    return description if filled is None else description | {"items_from_content": filled}
 
 
 def curves(history: History) -> dict[str, pd.DataFrame]:

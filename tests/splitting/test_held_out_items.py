@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from test_splitting import LEAVE_ONE_OUT, lists
+from toy_splitting import LEAVE_ONE_OUT, lists
 from toy_stages import NUM_ITEMS, NUM_USERS, set_params, write_interactions
 from toys import toy_sequences
 
