@@ -21,6 +21,7 @@ from sasrec.base.script import run_stage
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.cold import read_cold_test
 from sasrec.data.facts import check_same_data, read_split_facts
+from sasrec.data.features import read_features
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.kernels.prepare import layout_for, prepare
@@ -73,7 +74,7 @@ def main() -> None:
     counts = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     train, histories = (Sequences.load(folder, **counts) for folder in (TRAIN, TEST))
     targets = Targets.load(TEST, **counts)
-    cold = read_cold_test(TEST, dataset)
+    cold, features = read_cold_test(TEST, dataset), read_features(TEST)
 
     with OUTPUTS.new() as new:
         keep_freed_memory()
@@ -82,8 +83,9 @@ def main() -> None:
         reader = SequenceReader(histories, length, device, layout=layout)
         scores = ModelScores(model, reader)
         ranks = rank_targets(scores, targets, filter_seen=params.filter_seen, top_k=TOP_K)
-        result = evaluate(ranks, targets, histories, model.num_items, params)
-        baselines = measure_baselines(train, histories, targets, model.num_items, params)
+        known = (targets, histories, model.num_items, params, features)
+        result = evaluate(ranks, *known)
+        baselines = measure_baselines(train, *known)
         details = dict(result.metrics)
         if cold is not None:
             warm = cold.warm_histories(model.num_items)

@@ -142,7 +142,7 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     params = EvaluateParams.model_validate({**changes, "device": "cpu"})
     expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
     sequences = Sequences.load(folder / "data/split/train", **sizes)
-    baselines = measure_baselines(sequences, histories, targets, NUM_ITEMS, params)
+    baselines = measure_baselines(sequences, targets, histories, NUM_ITEMS, params)
     for path, content in (
         ("metrics/test.json", expected.headline),
         ("metrics/test_details.json", expected.metrics),

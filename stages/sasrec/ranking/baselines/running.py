@@ -17,8 +17,8 @@ from sasrec.ranking.ranks import Ranks, rank_targets
 
 def rank_by_baselines(
     train: Sequences,
-    histories: Sequences,
     targets: Targets,
+    histories: Sequences,
     num_items: int,
     params: EvaluateParams,
 ) -> Iterator[tuple[str, Ranks]]:
@@ -34,8 +34,8 @@ def rank_by_baselines(
 
 def measure_baselines(
     train: Sequences,
-    histories: Sequences,
     targets: Targets,
+    histories: Sequences,
     num_items: int,
     params: EvaluateParams,
     features: ItemFeatures | None = None,
@@ -44,7 +44,7 @@ def measure_baselines(
     """By the name of each baseline, the metrics that a model gets; and a line about it."""
     metrics = {}
     start = time.perf_counter()
-    for name, ranks in rank_by_baselines(train, histories, targets, num_items, params):
+    for name, ranks in rank_by_baselines(train, targets, histories, num_items, params):
         lists = Lists(targets.users, ranks.top, histories, num_items, features)
         metrics[name] = rounded(describe_ranks(ranks, targets, lists, tuple(params.ks)))
         seconds = time.perf_counter() - start
