@@ -8,7 +8,7 @@ from toys import OPTIONS, ROWS_OF_TABLES, toy_config, toy_model, toy_objective_p
 from sasrec.base.errors import UserError
 from sasrec.kernels import check, fused_block, last, prepare, tables
 from sasrec.kernels.drop_ins import is_attached
-from sasrec.kernels.prepare import layout_for
+from sasrec.kernels.prepare import layout_for, training_threads
 from sasrec.model import feed_forward, inputs
 from sasrec.model.norm import LayerNorm
 from sasrec.model.sasrec import SASRec
@@ -177,3 +177,12 @@ def test_all_threads_take_part(two_threads, monkeypatch):
     )
     compare()
     assert set(parts) == {2}
+
+
+@pytest.mark.parametrize(("name", "threads"), [("binary_cross_entropy", 1), ("cross_entropy", 2)])
+def test_torch_leaves_its_threads_only_where_all_is_loops(name, threads, two_threads):
+    model, loss = SASRec(toy_config(), 9, seed=1), LOSSES[name](toy_objective_params(), 9)
+    prepare.prepare(model, loss, report=lambda _: None)
+    with training_threads(model, loss):
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 2

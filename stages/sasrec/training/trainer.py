@@ -186,8 +186,6 @@ class Trainer:
             return torch.zeros((), device=self.device)
         total = self.loss(step.batch, step.prepared)
         (total / step.positions).backward()
-        for table in self.model.item_tables:
-            table.grad[0] = 0  # padding's: a view's hidden items read it, and loops add to it
         return total.detach()
 
     def _defers(self) -> bool:
