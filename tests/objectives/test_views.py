@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from toy_views import HISTORIES, LAYOUTS, augmenter_of, batch_in, flat, seeded, view_rows
 from toys import NUM_ITEMS, by_row, toy_objective_params, toy_sequences
 
-from sasrec.objectives.views import similar as module
 from sasrec.objectives.views.augmenting import AugmentedTraining
 from sasrec.objectives.views.rows import Rows
 from sasrec.objectives.views.similar import most_similar
@@ -148,13 +147,10 @@ def test_shares_are_rounded_down_exactly(share, length):
 @given(
     histories=st.lists(st.lists(st.integers(1, 9), max_size=12), min_size=1, max_size=9),
     count=st.integers(1, 4),
-    at_once=st.sampled_from([1, 1 << 22]),
     num_items=st.sampled_from([9, 500]),
 )
-def test_similar_items_are_those_of_brute_force(histories, count, at_once, num_items):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "COUNTED_AT_ONCE", at_once)
-        found = most_similar(toy_sequences(histories), num_items, count)
+def test_similar_items_are_those_of_brute_force(histories, count, num_items):
+    found = most_similar(toy_sequences(histories), num_items, count)
     held = np.zeros((len(histories), num_items + 1))
     for user, items in enumerate(histories):
         held[user, items] = 1

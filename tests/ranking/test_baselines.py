@@ -9,10 +9,11 @@ import pytest
 from toy_ranking import NUM_ITEMS, allowed_items, loop_rank, model_with_scores, random_case, rank
 from toys import SECTIONS, toy_sequences
 
+from sasrec.data import cosines
+from sasrec.data.sparse_rows import SparseRows
 from sasrec.ranking.baselines import neighbours
 from sasrec.ranking.baselines.item_scores import LEAST, BaselineScores
 from sasrec.ranking.baselines.running import measure_baselines, rank_by_baselines
-from sasrec.ranking.baselines.sparse_rows import SparseRows
 from sasrec.ranking.baselines.tables import BASELINES
 from sasrec.ranking.evaluation import evaluate
 from sasrec.ranking.params import EvaluateParams
@@ -61,7 +62,7 @@ def scores_by_loop(name, train, history, items=ITEMS):
 @pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("block", [1, 1 << 22])  # cosines, an item at a time or all at once
 def test_scores_equal_loops_over_users_and_items(monkeypatch, name, block):
-    monkeypatch.setattr(neighbours, "MAX_BLOCK", block)
+    monkeypatch.setattr(cosines, "MAX_BLOCK", block)
     baseline = BASELINES[name](toy_sequences(TRAIN), len(ITEMS))
     histories = [[1], [4, 3], [9], [2, 7, 8, 5, 6], [3, 3, 3]]
     found = baseline.scores([np.array(history, np.int32) for history in histories])
@@ -77,7 +78,7 @@ def test_ranks_equal_loops_over_the_same_candidates(name, filter_seen):
     histories, targets = random_case(5)
     train = [histories.of(user).tolist() for user in range(1, histories.num_users + 1)]
     params = toy_params(baselines=[name], filter_seen=filter_seen)
-    ((told, ranks),) = rank_by_baselines(histories, histories, targets, NUM_ITEMS, params)
+    ((told, ranks),) = rank_by_baselines(histories, targets, histories, NUM_ITEMS, params)
     assert told == name
     scorer = BaselineScores(BASELINES[name](histories, NUM_ITEMS), histories)
     for place, (user, item) in enumerate(zip(targets.users, targets.items, strict=True)):
@@ -128,7 +129,7 @@ def test_a_count_and_a_cosine_weigh_more_than_popularity():
 
 def test_only_the_greatest_cosines_are_kept_where_memory_ends(monkeypatch):
     train = toy_sequences(TRAIN)
-    whole = neighbours.cosines(train, 9, keep=9).sums([np.array([item]) for item in range(10)])
+    whole = cosines.cosines(train, 9, keep=9).sums([np.array([item]) for item in range(10)])
     monkeypatch.setattr(neighbours, "MAX_KEPT", 2 * 9)
     kept = neighbours.fit_neighbours(train, 9).rows
     assert (np.diff(kept.offsets) <= 2).all()
@@ -149,7 +150,7 @@ def test_a_line_and_the_metrics_of_a_model_for_each():
     histories, targets = random_case(11)
     lines = []
     params = toy_params(baselines=["markov", "popularity"], ks=[3])
-    found = measure_baselines(histories, histories, targets, NUM_ITEMS, params, report=lines.append)
+    found = measure_baselines(histories, targets, histories, NUM_ITEMS, params, report=lines.append)
     assert list(found) == ["markov", "popularity"]
     for name, line in zip(found, lines, strict=True):
         scorer = BaselineScores(BASELINES[name](histories, NUM_ITEMS), histories)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sasrec.data.sequences import Sequences
+from sasrec.data.unseen import known_pairs
 
 
 class KnownItems(NamedTuple):
@@ -38,11 +39,7 @@ class KnownItems(NamedTuple):
         cls, sequences: Sequences, users: np.ndarray, num_items: int, device: torch.device
     ) -> Self:
         """Of `users` (int64 [R]), a row each."""
-        lengths = sequences.lengths[users]
-        rows = np.repeat(np.arange(len(users)), lengths)
-        firsts = sequences.offsets[users] - (np.cumsum(lengths) - lengths)
-        items = sequences.items[np.arange(len(rows)) + np.repeat(firsts, lengths)]
-        rows, items = np.divmod(np.unique(rows * (num_items + 1) + items), num_items + 1)
+        rows, items = known_pairs(sequences, users, num_items)
         starts = np.zeros(len(users) + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=len(users)), out=starts[1:])
         return cls(*(torch.from_numpy(part).to(device) for part in (rows, items, starts)))

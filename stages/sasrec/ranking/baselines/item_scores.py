@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sasrec.data.sequences import Sequences
-from sasrec.ranking.baselines.sparse_rows import SparseRows
+from sasrec.data.sparse_rows import SparseRows
 from sasrec.ranking.scoring import Scorer
 
 # How much popularity counts at the most: less than any count, and than any cosine of items that

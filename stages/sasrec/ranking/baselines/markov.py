@@ -6,8 +6,8 @@ That is the paper's FMC (factorised Markov chain) without factors: the counts th
 import numpy as np
 
 from sasrec.data.sequences import Sequences
+from sasrec.data.sparse_rows import count_pairs
 from sasrec.ranking.baselines.item_scores import Baseline, popularity_of
-from sasrec.ranking.baselines.sparse_rows import count_pairs
 
 
 def fit_markov(train: Sequences, num_items: int) -> Baseline:
