@@ -48,8 +48,8 @@ def main() -> None:
 
 
 def queue(table: Table) -> None:
-    """Queue the table's experiments but those that have run or wait already."""
-    for experiment in table.experiments():
+    """Queue the table's experiments but those that have run or wait already, seed by seed."""
+    for experiment in sorted(table.experiments(), key=lambda experiment: experiment.seed):
         if is_there(experiment.name):
             print(f"{experiment.name}: there already")
             continue

@@ -24,6 +24,7 @@ from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.sasrec import SASRec
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def report_ranking(
     theirs = []
 
     def rank() -> None:
-        rank_targets(model, reader, targets)
+        rank_targets(ModelScores(model, reader), targets)
 
     rank()
     ours = []

@@ -31,6 +31,7 @@ from sasrec.objectives.objective import build_objective
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.metrics import metric_values, summarise
 from sasrec.ranking.ranks import Ranks, rank_targets
+from sasrec.ranking.scoring import ModelScores
 from sasrec.training.trainer import Trainer, TrainParams
 
 SPLIT = Path("data/split")
@@ -66,7 +67,7 @@ def main() -> None:
     for epoch in range(1, arguments.epochs + 1):
         trainer.run_epoch(epoch)
         if epoch % STEP == 0:
-            ranks = rank_targets(model, reader, targets)
+            ranks = rank_targets(ModelScores(model, reader), targets)
             rows.append({"epoch": epoch, **describe(ranks)})
             print("  ".join(f"{key} {value:.4g}" for key, value in rows[-1].items()), flush=True)
             if epoch % AUTHORS_STEP == 0 and epoch <= AUTHORS_EPOCHS:

@@ -3,7 +3,9 @@
 Reads   params.yaml (data.name, data.path, data.synthetic), and the network, the folder named
         by the environment variable SASREC_MIRROR, or the file data.path.
 Writes  data/raw/: the source files byte for byte, and source.json (dataset, origin, SHA-256
-        of each file, licence, citation). Every published file is checked first.
+        of each file, licence, citation). Every published file is checked first. Where the films
+        behind ml-1m-sasrec (movies.dat, sas_to_original_items.txt) cannot be got, a line says so,
+        and the dataset comes without titles, years and genres.
 
 A file in SASREC_MIRROR, under its published name, is used instead of the network; a relative
 folder counts from the repository's root. Downloads are kept in .cache/downloads/.

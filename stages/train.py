@@ -4,7 +4,8 @@ Reads   data/split/train/, data/split/valid/, sections `model`, `objective` and 
         params.yaml, and evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
-        metrics/train.json   best epoch, its validation metrics
+        metrics/train.json   best epoch and its NDCG@10 on validation: what DVC's tables show
+        metrics/train_details.json   losses, all validation metrics, what `auto` became
         .cache/timings/      speed, which is not the same twice (no output of the stage)
 """
 
@@ -34,8 +35,8 @@ from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce, needs_of
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
-from sasrec.training.new_items import fill_new_items
-from sasrec.training.records import curves, model_description, timing, train_metrics
+from sasrec.training.new_items import check_features, fill_new_items
+from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
 
@@ -43,8 +44,9 @@ TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")
 MODEL = Path("data/model")
 METRICS = Path("metrics/train.json")
+DETAILS = Path("metrics/train_details.json")
 SPLIT_AGAIN = "run `python stages/split.py` again"
-OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS,))
+OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS, DETAILS))
 
 
 def main() -> None:
@@ -56,10 +58,12 @@ def main() -> None:
     device = choose_device(params.device)
     dataset = read_facts()
     settings = Settings(model_params.resolve(dataset.name), objective_params, params)
-    needs = needs_of(settings)
-    inputs = read_inputs(dataset, needs)
+    needs, fills = needs_of(settings), params.new_items == "content"
+    inputs = read_inputs(dataset, needs, features=GENRES in needs or fills)
     settings = settings._replace(known=known_of(inputs.sequences, inputs.features))
     check_known(needs, settings.known, dataset.name)
+    if fills:
+        check_features(inputs.features, dataset.name)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
@@ -84,19 +88,23 @@ def main() -> None:
             filter_seen=filter_seen,
         )
         history = fit(trainer, validation, report)
-        if params.fill_new_items:
+        filled = None
+        if fills:
             filled = fill_new_items(trainer.model, inputs.features, inputs.sequences)
             report(f"{filled:,} items that training never saw: embeddings from genres and years")
         if new is not None:
             description = model_description(
-                inputs.dataset, params, objective_params, history, filter_seen=filter_seen
+                *(inputs.dataset, params, objective_params, history),
+                filter_seen=filter_seen,
+                filled=filled,
             )
             save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
-            metrics = train_metrics(history, settings.model, inputs.targets.sampled_name)
-            write_json(new[METRICS], metrics)
-            keep_timing(metrics, timing(history))
+            details = train_details(history, settings.model, inputs.targets.sampled_name)
+            write_json(new[DETAILS], details)
+            write_json(new[METRICS], train_metrics(details))
+            keep_timing(details, timing(history))
 
 
 def read_facts() -> SplitFacts:
@@ -107,12 +115,12 @@ def read_facts() -> SplitFacts:
     return facts
 
 
-def read_inputs(dataset: SplitFacts, needs: Needs) -> Inputs:
+def read_inputs(dataset: SplitFacts, needs: Needs, *, features: bool) -> Inputs:
     check_columns_in(needs, dataset)
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     sequences = Sequences.load(TRAIN, **sizes, columns=columns_in(needs))
-    features = read_features(TRAIN) if GENRES in needs else None
-    return Inputs(dataset, sequences, Targets.load(VALID, **sizes), features)
+    known = read_features(TRAIN) if features else None
+    return Inputs(dataset, sequences, Targets.load(VALID, **sizes), known)
 
 
 def _say_nothing(_: str) -> None:

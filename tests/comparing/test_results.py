@@ -131,7 +131,7 @@ def experiments(here):
         (folder / "metrics" / "test.json").write_text(json.dumps(test))
         training = {"best_epoch": seed, "epochs": 9, "valid": {"sampled_100": {"NDCG@10": 0.25}}}
         training |= {"seconds_per_epoch": 0.5} if seed == 7 else {}
-        (folder / "metrics" / "train.json").write_text(json.dumps(training))
+        (folder / "metrics" / "train_details.json").write_text(json.dumps(training))
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "ran"]):
         identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
         subprocess.run(["git", *identity, *command], check=True)

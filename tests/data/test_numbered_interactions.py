@@ -45,14 +45,33 @@ def test_the_files_that_are_written(tmp_path: Path) -> None:
 def test_sequences_and_times(tmp_path: Path) -> None:
     data = read_interactions(write(tmp_path))
     assert [data.sequences.of(user).tolist() for user in (1, 2, 3)] == [[2, 5], [], [2]]
-    assert data.timestamps is not None
-    assert data.timestamps.tolist() == [7, 9, 8]
+    (timestamps,) = data.sequences.columns.values()
+    assert timestamps.tolist() == [7, 9, 8]
+
+
+@pytest.mark.parametrize("has_ratings", [False, True])
+@pytest.mark.parametrize("has_timestamps", [False, True])
+def test_columns_are_those_that_dataset_json_tells_of(
+    tmp_path: Path, has_ratings: bool, has_timestamps: bool
+) -> None:
+    has = {"has_ratings": has_ratings, "has_timestamps": has_timestamps}
+    facts = FACTS.model_copy(update=has)
+    columns = {name: np.array(values) for name, values in COLUMNS.items()}
+    write_interactions(tmp_path, facts, **columns, rating=np.array([5, np.nan, 1.5]))
+    found = read_interactions(tmp_path).sequences.columns
+    expected = {"rating": [5.0, None, 1.5]} if has_ratings else {}
+    expected |= {"timestamp": [7, 9, 8]} if has_timestamps else {}
+    lists = {name: column.tolist() for name, column in found.items()}
+    assert {
+        name: [None if value != value else value for value in values]
+        for name, values in lists.items()
+    } == expected
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"item": [2, 5]}, "3 users, 2 items and 3 time stamps"),
+        ({"item": [2, 5]}, "3 users, 2 items, 3 time stamps: expected as many"),
         ({"user": [], "item": [], "timestamp": []}, "at least one"),
         ({"user": [1, 3, 2]}, "user.npy: expected users from 1 to 3, ascending"),
         ({"user": [0, 1, 3]}, "expected users from 1 to 3"),

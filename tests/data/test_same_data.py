@@ -73,6 +73,18 @@ def test_train_stops_at_validation_targets_of_another_split(folder):
     )
 
 
+def test_evaluate_stops_at_training_sequences_of_another_split(folder):
+    """The baselines would know the targets."""
+    kept = folder / "kept"
+    shutil.copytree(folder / "data/split/test", kept)
+    set_params(folder, split__strategy="time", split__valid_fraction=0.2)
+    split.main()
+    shutil.rmtree(folder / "data/split/test")
+    kept.rename(folder / "data/split/test")
+    message = "data/split/train is of other data than data/split/test: .*split.py"
+    refuse(evaluate.main, folder, message)
+
+
 def test_all_parts_of_a_split_say_the_same(folder):
     assert facts(folder, "train") == facts(folder, "valid") == facts(folder, "test")
     described = json.loads((folder / "data/model/model.json").read_text())["data"]

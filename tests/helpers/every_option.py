@@ -21,6 +21,7 @@ from sasrec.model.sasrec import SASRec
 from sasrec.model.tables import VARIANTS
 from sasrec.objectives.objective import build_objective
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 from sasrec.training import trainer as training
 from sasrec.training.trainer import Trainer
 
@@ -57,7 +58,7 @@ def use(config: ModelConfig, users: int) -> None:
             reader = SequenceReader(sequences, LENGTH, CPU, layout=layout)
             params = toy_train_params(batch_size=users)
             Trainer(model, objective, reader, params).run_epoch(1)
-            rank_targets(model, reader, targets)
+            rank_targets(ModelScores(model, reader), targets)
 
 
 if __name__ == "__main__":

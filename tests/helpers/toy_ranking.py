@@ -10,6 +10,7 @@ from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
 from sasrec.model.sasrec import SASRec
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 
 NUM_ITEMS = 23
 CONFIG = {
@@ -57,7 +58,7 @@ def rank(model, sequences, targets, **options):
         torch.device("cpu"),
         layout=options.pop("layout", "packed"),
     )
-    return rank_targets(model, reader, targets, **options)
+    return rank_targets(ModelScores(model, reader), targets, **options)
 
 
 def scores_alone(model, history):

@@ -34,7 +34,7 @@ def write_results(folder: Path, full: np.ndarray, params: dict | None = None) ->
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         (folder / "metrics").mkdir()
         training = {"best_epoch": 5, "epochs": 9, "seconds_per_epoch": 0.25}
-        (folder / "metrics" / "train.json").write_text(json.dumps(training))
+        (folder / "metrics" / "train_details.json").write_text(json.dumps(training))
     return folder
 
 

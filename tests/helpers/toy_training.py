@@ -20,6 +20,7 @@ from sasrec.model.sasrec import SASRec
 from sasrec.objectives.negatives import NegativeSampler
 from sasrec.objectives.objective import build_objective
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 from sasrec.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -75,7 +76,7 @@ def circle(num_items=11, count=101, length=6):
 
 
 def hit_rate_at_one(trainer, targets):
-    ranks = rank_targets(trainer.model, trainer.reader, targets)
+    ranks = rank_targets(ModelScores(trainer.model, trainer.reader), targets)
     return (ranks.full == 1).mean()
 
 

@@ -8,7 +8,7 @@ from toys import EVERY_ROW, OPTIONS, toy_config, toy_known, toy_model, toy_objec
 from sasrec.base.errors import UserError
 from sasrec.kernels import check, fused_block, last, prepare, tables
 from sasrec.kernels.drop_ins import is_attached
-from sasrec.kernels.prepare import layout_for
+from sasrec.kernels.prepare import layout_for, training_threads
 from sasrec.model import feed_forward, inputs
 from sasrec.model.norm import LayerNorm
 from sasrec.model.sasrec import SASRec
@@ -141,7 +141,8 @@ def test_what_is_not_supported_is_said():
     model = SASRec(toy_config(feed_forward="swiglu"), 9, seed=1)
     loss = LOSSES["cross_entropy"](toy_objective_params(), 9)
     assert said(model, loss) == (
-        "blocks, loss: plain PyTorch; inputs, norms: compiled loops; last states: a shortcut"
+        "blocks: plain PyTorch; inputs, norms: compiled loops; loss: in one pass; "
+        "last states: a shortcut"
     )
     assert layout_for(model) == "grouped"
 
@@ -176,3 +177,12 @@ def test_all_threads_take_part(two_threads, monkeypatch):
     )
     compare()
     assert set(parts) == {2}
+
+
+@pytest.mark.parametrize(("name", "threads"), [("binary_cross_entropy", 1), ("cross_entropy", 2)])
+def test_torch_leaves_its_threads_only_where_all_is_loops(name, threads, two_threads):
+    model, loss = SASRec(toy_config(), 9, seed=1), LOSSES[name](toy_objective_params(), 9)
+    prepare.prepare(model, loss, report=lambda _: None)
+    with training_threads(model, loss):
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 2

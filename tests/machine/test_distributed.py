@@ -73,7 +73,7 @@ def test_the_stage_trains_in_two_processes_and_only_the_first_writes(workspace: 
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("epoch 2/2") == 1
     assert "2 process(es) on cpu" in result.stdout
-    metrics = json.loads((workspace / "metrics/train.json").read_text())
+    metrics = json.loads((workspace / "metrics/train_details.json").read_text())
     assert metrics["epochs"] == 2
     first = (workspace / "data/model/model.safetensors").read_bytes()
     assert run(workspace, str(STAGES / "train.py")).returncode == 0

@@ -25,6 +25,7 @@ from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
 from sasrec.objectives.cross_entropy import CrossEntropy
 from sasrec.objectives.gbce import GeneralisedBinaryCrossEntropy
 from sasrec.objectives.losses import Loss
+from sasrec.objectives.sampled_softmax import SampledSoftmax
 from sasrec.objectives.tables import LOSSES
 
 LOG3 = math.log(3)
@@ -44,13 +45,18 @@ def loss_named(name: str, num_negatives: int = 2, **settings: object) -> Loss:
     return LOSSES[name](params, NUM_ITEMS)
 
 
-def toy_slots(loss: Loss) -> tuple[Tensor, Tensor | None]:
+def toy_slots(loss: Loss) -> tuple[Tensor, ...]:
     """Targets of eleven slots, five of them padding, and negatives; items come up repeatedly."""
     targets = torch.tensor([0, 1, 4, 0, 4, 10, 0, 0, 2, 0, 3])
-    if not loss.num_negatives:
-        return targets, None
     count = SLOTS * loss.num_negatives
-    return targets, torch.arange(count).view(SLOTS, -1) * 5 % 7 + 1
+    return targets, *drawn_for(loss, torch.arange(count).view(SLOTS, -1) * 5 % 7 + 1)
+
+
+def drawn_for(loss: Loss, negatives: Tensor) -> tuple[Tensor, ...]:
+    """What the loss asks for: nothing, negatives, or their logarithmic odds too."""
+    if not loss.num_negatives:
+        return ()
+    return (negatives, negatives.sin().double()) if loss.corrects else (negatives,)
 
 
 def leaves_of() -> list[Tensor]:
@@ -132,6 +138,28 @@ def test_gbces_ends(count, num_items):
     assert weights == pytest.approx([1, min(1, count / (num_items - 1))])
 
 
+# Sampled softmax
+
+
+def test_sampled_softmax_by_hand():
+    # Slot 0: scores log 3; -log 3, log 3. Slot 1: -log 3; 0, 0. Odds 1/2 and 4.
+    odds = torch.tensor([[0.5, 4.0]] * 3, dtype=torch.float64).log()
+    loss = SampledSoftmax(toy_objective_params(), 4)
+    found = loss(STATES, EMBEDDING, TARGETS, NEGATIVES, odds)
+    expected = math.log((3 + 2 / 3 + 3 / 4) / 3) + math.log((1 / 3 + 2 + 1 / 4) * 3)
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_with_all_other_items_as_negatives_it_is_cross_entropy():
+    (states, embedding), targets = leaves_of(), torch.arange(1, SLOTS + 1)
+    others = torch.arange(1, NUM_ITEMS).expand(SLOTS, -1)
+    others = others + (others >= targets[:, None])
+    whole = loss_named("cross_entropy")(states, embedding, targets)
+    sampled = loss_named("sampled_softmax", NUM_ITEMS - 1, logq=False)
+    found = sampled(states, embedding, targets, others)
+    assert_same_with_gradients(found, whole, [states, embedding])
+
+
 # Cross-entropy
 
 
@@ -145,10 +173,10 @@ def test_cross_entropy_by_hand():
 
 def test_cross_entropy_is_torchs_over_all_scores():
     (states, embedding), loss = leaves_of(), loss_named("cross_entropy")
-    targets, _ = toy_slots(loss)
+    (targets,) = toy_slots(loss)
     scores = states @ embedding[1:].T
     expected = functional.cross_entropy(scores[targets > 0], targets[targets > 0] - 1)
-    found = loss(states, embedding, targets, None) / (targets > 0).sum()
+    found = loss(states, embedding, targets) / (targets > 0).sum()
     assert_same_with_gradients(found, expected, [states, embedding])
 
 
@@ -165,12 +193,12 @@ def test_gradient_is_that_of_finite_differences(name):
 @every_loss
 def test_padding_counts_nothing_whatever_stands_there(name):
     loss = loss_named(name)
-    targets, negatives = toy_slots(loss)
+    targets, *drawn = toy_slots(loss)
     (states, embedding) = (leaf.detach() for leaf in leaves_of())
-    before = loss(states, embedding, targets, negatives)
+    before = loss(states, embedding, targets, *drawn)
     states[targets == 0] = 1e6
     embedding[0] = 1e6
-    torch.testing.assert_close(loss(states, embedding, targets, negatives), before)
+    torch.testing.assert_close(loss(states, embedding, targets, *drawn), before)
 
 
 @every_loss
@@ -201,21 +229,20 @@ def test_the_scores_of_a_batch_are_never_whole_in_memory(name, monkeypatch):
     loss = LOSSES[name](toy_objective_params(num_negatives=90), 99)
     states, embedding = randoms((500, 3), (100, 3))
     targets = torch.arange(500) % 99 + 1
-    negatives = torch.ones(500, 90, dtype=torch.int64) if loss.num_negatives else None
+    drawn = drawn_for(loss, torch.ones(500, 90, dtype=torch.int64))
     with Largest() as largest:
-        loss(states, embedding, targets, negatives).backward()
+        loss(states, embedding, targets, *drawn).backward()
     assert largest.size <= 1500  # what a gradient of states takes; whole it were 45,000 or more
 
 
 @every_loss
 def test_validation_computes_the_same(name):
     """For one target, with the negatives as candidates."""
-    loss, (states, embedding) = loss_named(name, 3), leaves_of()
+    loss, (states, embedding) = loss_named(name, 3, logq=False), leaves_of()
     targets, negatives = torch.tensor([4]), torch.tensor([[7, 2, 11]])
     scores = states[:1] @ embedding.T
     found = loss.of_scores(scores[:, 4], scores[:, negatives[0]], scores)
-    drawn = negatives if loss.num_negatives else None
-    expected = loss(states[:1], embedding, targets, drawn)
+    expected = loss(states[:1], embedding, targets, *drawn_for(loss, negatives))
     assert found.shape == (1,)
     torch.testing.assert_close(found.squeeze(), expected)
 
@@ -223,10 +250,10 @@ def test_validation_computes_the_same(name):
 @every_loss
 def test_a_higher_score_of_the_target_is_a_lower_loss(name):
     loss = loss_named(name)
-    targets, negatives = torch.tensor([1]), torch.tensor([[2, 3]]) if loss.num_negatives else None
+    targets, drawn = torch.tensor([1]), drawn_for(loss, torch.tensor([[2, 3]]))
     losses = []
     for score in (-1.0, 0.0, 2.0):
         embedding = torch.zeros(NUM_ITEMS + 1, 1)
         embedding[1] = score
-        losses.append(loss(torch.ones(1, 1), embedding, targets, negatives).item())
+        losses.append(loss(torch.ones(1, 1), embedding, targets, *drawn).item())
     assert losses[0] > losses[1] > losses[2] > 0

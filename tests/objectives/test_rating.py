@@ -170,12 +170,10 @@ def test_the_gradients_of_processes_add_up_to_that_of_one():
 
 
 def test_what_training_needs_of_the_data():
-    def needs(inputs, weight, **train):
+    def needs(inputs, weight):
         objective = toy_objective_params(rating_weight=weight)
-        return needs_of(Settings(toy_config(inputs=inputs), objective, toy_train_params(**train)))
+        return needs_of(Settings(toy_config(inputs=inputs), objective, toy_train_params()))
 
     assert needs(["item"], 0.0) == {}
     assert needs(["item"], 0.5) == {"rating": "objective.rating_weight = 0.5"}
     assert needs(["item", "rating"], 0.5) == {"rating": "model.inputs with rating"}
-    filled = needs(["item"], 0.0, fill_new_items=True)
-    assert filled == {"genres": "train.fill_new_items = true"}

@@ -132,7 +132,7 @@ def test_the_time_of_an_epoch_is_told_where_it_is_known(here, monkeypatch):
     for name, seed in (("one", 1), ("two", 2)):
         write_results(here / name, random_ranks(seed), seeded(seed))
         metrics = {"best_epoch": seed, "epochs": 9}
-        (here / name / "metrics" / "train.json").write_text(json.dumps(metrics))
+        (here / name / "metrics" / "train_details.json").write_text(json.dumps(metrics))
     assert "s an epoch" not in describe(compare("one", "two"))
     monkeypatch.setenv("DVC_ROOT", str(here / "two"))
     keep_timing(metrics, {"seconds_per_epoch": 0.75})

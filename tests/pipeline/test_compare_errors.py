@@ -151,9 +151,9 @@ def test_a_table_of_another_tool_may_have_a_mark_spaces_and_other_columns(here):
         ("dvc.lock", "stages: {evaluate: 3}\n", "dvc.lock is not as DVC writes it"),
         ("dvc.lock", "stages: {evaluate: {deps: [{}]}}\n", "dvc.lock is not as DVC writes it"),
         ("dvc.lock", "stages: {evaluate: {deps: 3}}\n", "dvc.lock is not as DVC writes it"),
-        ("metrics/train.json", "[" * 100_000, "train.json is not a JSON object"),
-        ("metrics/train.json", "{", "train.json is not a JSON object"),
-        ("metrics/train.json", "3", "train.json is not a JSON object"),
+        ("metrics/train_details.json", "[" * 100_000, "train_details.json is not a JSON object"),
+        ("metrics/train_details.json", "{", "train_details.json is not a JSON object"),
+        ("metrics/train_details.json", "3", "train_details.json is not a JSON object"),
     ],
 )
 def test_broken_companions_are_explained(here, name, content, message):

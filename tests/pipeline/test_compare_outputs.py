@@ -40,7 +40,7 @@ def test_values_that_json_lacks_become_text(here):
     write_results(here / "one", random_ranks(1), seeded(1))
     write_results(here / "two", random_ranks(2), seeded(1))
     (here / "one" / "params.yaml").write_text("a: 2024-03-01\nb: {c: .nan}\n")
-    (here / "one" / "metrics" / "train.json").write_text('{"train_loss": NaN}')
+    (here / "one" / "metrics" / "train_details.json").write_text('{"train_loss": NaN}')
     found = report(compare("one", "two"))
     assert found["A"][0]["params"] == {"a": "2024-03-01", "b.c": "NaN"}
     assert "NaN" in json.dumps(found, allow_nan=False)

@@ -11,6 +11,7 @@ import pytest
 from toy_results import random_ranks, ranks_csv
 
 from sasrec.base.errors import UserError
+from sasrec.comparing.overview.rows import read_rows
 from sasrec.comparing.runs.checks import differing_params
 from sasrec.comparing.runs.experiments import load_side
 
@@ -22,7 +23,7 @@ stages:
     deps: [evaluate.py]
     outs: [data/evaluation]
     metrics:
-      - metrics/train.json: {cache: false}
+      - metrics/train_details.json: {cache: false}
 """
 
 # Ranks come ready-made: ranks-SEED.csv.
@@ -32,7 +33,7 @@ seed = pathlib.Path("params.yaml").read_text().split()[-1]
 for folder in ("data/evaluation", "metrics"):
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
 shutil.copy(f"ranks-{seed}.csv", "data/evaluation/ranks.csv")
-pathlib.Path("metrics/train.json").write_text('{"epochs": %s}' % seed)
+pathlib.Path("metrics/train_details.json").write_text('{"epochs": %s}' % seed)
 """
 
 # One process for several commands, since it takes a while to start.
@@ -268,3 +269,16 @@ def test_a_repository_without_a_commit_has_no_revisions(tmp_path, monkeypatch):
     git(tmp_path, "init", "--quiet")
     (tmp_path / ".dvc").mkdir()
     assert message_of("HEAD").endswith(f"{tmp_path} is in no git repository with a commit")
+
+
+def test_the_table_of_experiments(repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    rows = [row for row in read_rows(["--num", "2"]) if row.name != "workspace"]
+    assert [(row.commit is None, row.state) for row in rows] == [
+        (True, ""),
+        (True, ""),
+        (False, ""),
+        (False, "queued"),
+    ]
+    assert [row.name for row in rows[2:]] == ["second", "waiting"]
+    assert [row.params for row in rows[2:]] == [{"train.seed": 2}, {"train.seed": 1}]

@@ -26,6 +26,8 @@ from toy_sources import T
 
 import download
 import preprocess
+from sasrec.data.catalogue import Catalogue
+from sasrec.sources.datasets import FILMS, MAPPING
 
 AUTHORS_FILE = Path(os.environ.get("SASREC_MIRROR", ""), "ml-1m.txt").absolute()
 
@@ -283,3 +285,11 @@ def test_the_authors_file_is_taken_as_it_is(folder):
     assert np.array_equal(np.load(written / "item.npy"), item)
     assert np.array_equal(np.load(written / "timestamp.npy"), np.arange(1, len(user) + 1))
     assert str(AUTHORS_FILE.parent) not in (folder / "data/raw/source.json").read_text()
+    if not all((AUTHORS_FILE.parent / name).is_file() for name in (FILMS, MAPPING)):
+        return
+    films = Catalogue.read(written / "items.csv").describe(range(1, 3417))
+    assert list(films) == ["raw_id", "title", "year", "genres"]
+    assert (films != "").all(axis=None)
+    assert films.title[0] == "Raiders of the Lost Ark"
+    assert set(films.year.str.len()) == {4}
+    assert films.genres.str.split("|").explode().nunique() == 18

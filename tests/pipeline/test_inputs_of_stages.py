@@ -27,7 +27,7 @@ EVERYTHING = {
     "model__inputs": ["item", "rating", "time_gap", "genres"],
     "model__attention": "decoupled",
     "objective__rating_weight": 0.5,
-    "train__fill_new_items": True,
+    "train__new_items": "content",
     "train__epochs": 2,
 }
 
@@ -119,10 +119,6 @@ LACKS = {
     "genres for attention": (
         {"model__attention": "decoupled"},
         "model.attention = 'decoupled' needs genres of items, of which",
-    ),
-    "genres of new items": (
-        {"train__fill_new_items": True},
-        "train.fill_new_items = true needs genres of items, of which",
     ),
 }
 

@@ -78,7 +78,7 @@ def test_data_stages_give_the_bytes_of_the_committed_lock(clone: Path) -> None:
 
 
 def test_metrics_of_real_data(clone: Path) -> None:
-    data, train, test = (metrics(clone, name) for name in ("data", "train", "test"))
+    data, train, test = (metrics(clone, name) for name in ("data", "train_details", "test"))
     assert (data["num_users"], data["num_items"], data["num_interactions"]) == (943, 1349, 99287)
     assert train["epochs"] == 2
     assert train["hyperparameters"] == {"max_length": 200, "dropout": 0.2}

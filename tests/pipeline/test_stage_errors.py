@@ -42,6 +42,11 @@ import train
         ),
         (
             evaluate.main,
+            "data/split/train",
+            "data/split/train/dataset.json not found: run `python stages/split.py` first",
+        ),
+        (
+            evaluate.main,
             "data/model/model.json",
             "model.json not found: run `python stages/train.py` first",
         ),
@@ -196,6 +201,7 @@ def test_arrays_of_other_shapes(folder, main, path, content, message):
         (train.main, "build", "metrics/train.json", True),
         (evaluate.main, "rank_targets", "data/evaluation", False),
         (evaluate.main, "rank_targets", "metrics/intervals.json", True),
+        (evaluate.main, "measure_baselines", "metrics/baselines.json", True),
         (evaluate.main, "rank_targets", "plots/by_rank.csv", True),
         (evaluate.main, "rank_targets", "plots/training.png", True),
     ],

@@ -21,8 +21,11 @@ from sasrec.model.checkpoint import load_model
 from sasrec.model.config import ModelConfig
 from sasrec.model.sasrec import SASRec
 from sasrec.ranking import evaluation, validation
+from sasrec.ranking.baselines.running import measure_baselines
+from sasrec.ranking.baselines.tables import BASELINES
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 from sasrec.training import building, fitting, records
 from sasrec.training.timings import find_timing
 
@@ -46,7 +49,7 @@ def test_train_twice_gives_the_same_bytes(folder):
 
 def test_train_writes_what_it_says(pipeline):
     folder, printed = pipeline
-    metrics = json.loads((folder / "metrics/train.json").read_text())
+    metrics = json.loads((folder / "metrics/train_details.json").read_text())
     validation = pd.read_csv(folder / "data/model/validation.csv").set_index("epoch")
     best = metrics["best_epoch"]
     assert best == validation["sampled_NDCG@10"].idxmax()
@@ -111,8 +114,8 @@ def test_what_train_trains(folder, monkeypatch):
     assert description["best_epoch"] == history.best_epoch
     split_facts = json.loads((folder / "data/split/train/dataset.json").read_text())
     assert description["data"] == split_facts
-    metrics = json.loads((folder / "metrics/train.json").read_text())
-    assert metrics == records.train_metrics(history, config, "sampled_5")
+    metrics = json.loads((folder / "metrics/train_details.json").read_text())
+    assert metrics == records.train_details(history, config, "sampled_5")
     for name, curve in records.curves(history).items():
         pd.testing.assert_frame_equal(pd.read_csv(folder / f"data/model/{name}.csv"), curve)
 
@@ -121,6 +124,7 @@ def test_what_train_trains(folder, monkeypatch):
 def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     """Every number and picture, against a ranking that is put together here."""
     changes = {"ks": [1, 3], "filter_seen": filter_seen, "bootstrap_samples": 123, "seed": 9}
+    changes |= {"baselines": ["markov", "popularity"]}
     set_params(folder, **{f"evaluate__{key}": value for key, value in changes.items()})
     drawn = {}
     for name in ("draw_training", "draw_by_length", "draw_by_rank"):
@@ -134,11 +138,15 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
     model = load_model(folder / "data/model", cpu)
     prepare(model)
     reader = SequenceReader(histories, 4, cpu, layout=layout_for(model))
-    ranks = rank_targets(model, reader, targets, filter_seen=filter_seen, top_k=10)
+    ranks = rank_targets(ModelScores(model, reader), targets, filter_seen=filter_seen, top_k=10)
     params = EvaluateParams.model_validate({**changes, "device": "cpu"})
     expected = evaluation.evaluate(ranks, targets, histories, NUM_ITEMS, params)
+    sequences = Sequences.load(folder / "data/split/train", **sizes)
+    baselines = measure_baselines(sequences, targets, histories, NUM_ITEMS, params)
     for path, content in (
-        ("metrics/test.json", expected.metrics),
+        ("metrics/test.json", expected.headline),
+        ("metrics/test_details.json", expected.metrics),
+        ("metrics/baselines.json", baselines),
         ("metrics/intervals.json", expected.intervals),
     ):
         assert json.loads((folder / path).read_text()) == json.loads(json.dumps(content))
@@ -168,7 +176,7 @@ def test_what_evaluate_writes(folder, monkeypatch, filter_seen):
 
 def test_evaluate_writes_what_it_says(pipeline):
     folder, printed = pipeline
-    metrics = json.loads((folder / "metrics/test.json").read_text())
+    metrics = json.loads((folder / "metrics/test_details.json").read_text())
     ranks = pd.read_csv(folder / "data/evaluation/ranks.csv")
     assert list(metrics) == ["sampled_5", "full"]
     for protocol in metrics:
@@ -187,6 +195,35 @@ def test_evaluate_writes_what_it_says(pipeline):
     for name in ("training", "validation"):
         copy = folder / "plots" / f"{name}.csv"
         assert copy.read_bytes() == (folder / "data/model" / f"{name}.csv").read_bytes()
+
+
+def test_what_tables_show_are_a_few_of_the_details(pipeline):
+    folder, printed = pipeline
+    shown, details = (
+        {name: json.loads((folder / f"metrics/{name}{kind}.json").read_text()) for name in names}
+        for kind, names in (("", ("train", "test")), ("_details", ("train", "test")))
+    )
+    assert details["train"]["best_epoch"] == shown["train"].pop("best_epoch")
+    for protocol in ("sampled_5", "full"):
+        valid = details["train"]["valid"][protocol]
+        assert shown["train"]["valid"].pop(protocol) == {"NDCG@10": valid["NDCG@10"]}
+        found = shown["test"].pop(protocol)
+        assert found == {name: details["test"][protocol][name] for name in ("HR@10", "NDCG@10")}
+    assert shown == {"train": {"valid": {}}, "test": {}}
+    baselines = json.loads((folder / "metrics/baselines.json").read_text())
+    assert list(baselines) == PARAMS["evaluate"]["baselines"] == list(BASELINES)
+    for name, metrics in baselines.items():
+        assert metrics.keys() == details["test"].keys()
+        expected = details["test"]["full"].keys() - {"target_in_history"}
+        assert metrics["full"].keys() == expected
+        hits = metrics["sampled_5"]["HR@10"]
+        assert f"baseline {name}: sampled_5 HR@10 {hits:.4f} " in printed["evaluate"]
+
+
+def test_no_baseline_is_an_empty_object(folder):
+    set_params(folder, evaluate__baselines=[])
+    evaluate.main()
+    assert json.loads((folder / "metrics/baselines.json").read_text()) == {}
 
 
 def test_evaluate_is_the_same_twice(folder):

@@ -11,7 +11,7 @@ from sasrec.base.errors import UserError
 from sasrec.base.params import load_params
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
-from sasrec.ranking.evaluation import _top_lists, evaluate
+from sasrec.ranking.evaluation import evaluate
 from sasrec.ranking.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.ranking.metrics import bootstrap_intervals
 from sasrec.ranking.params import EvaluateParams
@@ -22,6 +22,7 @@ PARAMS = {
     "filter_seen": True,
     "bootstrap_samples": 100,
     "seed": 1,
+    "baselines": [],
     "device": "cpu",
 }
 # By user from 1: the length of the history, and the target's ranks. User 4 has no target.
@@ -62,7 +63,10 @@ def test_metrics_by_hand(histories):
         }
     )
     full = result.metrics["full"]
-    assert list(full)[-3:] == ["coverage@10", "popularity@10", "target_in_history"]
+    assert list(full)[-5:] == [
+        *(f"{name}@10" for name in ("coverage", "popularity", "novelty", "popularity_lift")),
+        "target_in_history",
+    ]
     assert full["users"] == 6
     assert full["HR@3"] == pytest.approx(3 / 6)
     assert full["NDCG@3"] == pytest.approx((1 + 1 / math.log2(3) + 1 / 2) / 6)
@@ -199,6 +203,9 @@ def test_by_rank_by_hand(histories):
         ("ks", [1, 1], "rising cut-offs"),
         ("ks", [0, 1], "evaluate.ks.0 = 0"),
         ("bootstrap_samples", 99, "evaluate.bootstrap_samples = 99"),
+        ("baselines", ["random"], "evaluate.baselines.0 = 'random'.*'neighbours'"),
+        ("baselines", ["markov", "markov"], "expected each name once"),
+        ("baselines", "popularity", "evaluate.baselines = 'popularity'"),
         ("filter_seen", "yes please", "evaluate.filter_seen = 'yes please'"),
     ],
 )
@@ -232,10 +239,10 @@ def test_pictures_are_png_and_the_same_twice(tmp_path, histories):
     assert draw_all(tmp_path / "again", histories) == first
 
 
-def test_lists_that_end_early_count_only_what_they_hold() -> None:
-    """User 1 has seen 1, 2, 3 of 4 items, user 2 has seen 2: the lists are (4) and (4, 1, 3)."""
-    users = np.array([1, 1, 1, 2])
-    histories = Sequences.from_interactions(users, np.array([1, 2, 3, 2]), 2)
-    top = np.array([[4, 0, 0], [4, 1, 3]])
-    lists = _top_lists(top, histories, 4)
-    assert lists == {"coverage@10": 3 / 4, "popularity@10": (0 + 0 + 1 + 1) / 4}
+def test_the_few_numbers_of_tables_whatever_the_ks(histories):
+    found = evaluate_toy(histories, ks=[1]).headline
+    at_ten = evaluate_toy(histories, ks=[10]).metrics
+    assert found == {
+        protocol: {name: at_ten[protocol][name] for name in ("HR@10", "NDCG@10")}
+        for protocol in ("sampled_3", "full")
+    }

@@ -28,7 +28,7 @@ def loaded(folder, histories, targets):
 
 
 def full_metrics(folder, name):
-    return json.loads((folder / "metrics" / f"{name}.json").read_text())
+    return json.loads((folder / "metrics" / f"{name}_details.json").read_text())
 
 
 @pytest.mark.parametrize("filter_seen", [True, False])

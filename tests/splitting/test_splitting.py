@@ -1,28 +1,29 @@
 """Cutting, against loops over users; and the files of sequences and targets."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from toy_splitting import LEAVE_ONE_OUT, lists
 from toys import toy_sequences
 
 from sasrec.base.errors import UserError
 from sasrec.base.params import load_params
-from sasrec.data.sequences import Sequences, check_items
+from sasrec.data.sequences import COLUMNS, Sequences, check_items
 from sasrec.data.targets import Targets
 from sasrec.splitting.cutting import SplitParams, cut
 
-LEAVE_ONE_OUT = SplitParams(
-    strategy="leave_one_out", valid_fraction=0.25, test_fraction=0.25, num_candidates=3, seed=1
-)
 BY_TIME = LEAVE_ONE_OUT.model_copy(update={"strategy": "time"})
 item = st.integers(1, 9)
 
 
-def lists(sequences):
-    return [sequences.of(user).tolist() for user in range(1, sequences.num_users + 1)]
+def timed(histories, times):
+    """Users 1, 2, ... with these items at these times, one after the other; times may be None."""
+    sequences = toy_sequences(histories)
+    return sequences if times is None else replace(sequences, columns={"timestamp": times})
 
 
 def target_items(split, users, ends):
@@ -39,7 +40,7 @@ def test_sequences_by_hand():
 
 
 def test_leave_one_out_by_hand():
-    split = cut(toy_sequences([[5], [4, 3], [1, 2, 3], [6, 5, 4, 4, 2]]), None, LEAVE_ONE_OUT)
+    split = cut(toy_sequences([[5], [4, 3], [1, 2, 3], [6, 5, 4, 4, 2]]), LEAVE_ONE_OUT)
     assert lists(split.prefixes(split.train_ends)) == [[5], [4, 3], [1], [6, 5, 4]]
     assert split.valid_users.tolist() == split.test_users.tolist() == [3, 4]
     assert target_items(split, split.valid_users, split.train_ends) == [2, 4]
@@ -50,7 +51,7 @@ def test_leave_one_out_by_hand():
 @given(st.lists(st.lists(item, max_size=6), min_size=1, max_size=8))
 def test_leave_one_out_equals_a_loop(histories):
     assume(any(len(items) >= 4 for items in histories))
-    split = cut(toy_sequences(histories), None, LEAVE_ONE_OUT)
+    split = cut(toy_sequences(histories), LEAVE_ONE_OUT)
     cut_users = [user for user, items in enumerate(histories, 1) if len(items) >= 3]
     train = [items[:-2] if len(items) >= 3 else items for items in histories]
     assert lists(split.prefixes(split.train_ends)) == train
@@ -71,7 +72,7 @@ def test_time_by_hand():
     # Sorted: 1 2 3 4 | 5 6 | 7 8, with fractions of 1/4: cuts before 5 and before 7.
     histories = [[11, 12, 13], [21, 22, 23, 24], [31]]
     times = np.array([1, 5, 7, 2, 3, 4, 8, 6])
-    split = cut(toy_sequences(histories), times, BY_TIME)
+    split = cut(timed(histories, times), BY_TIME)
     assert lists(split.prefixes(split.train_ends)) == [[11], [21, 22, 23], []]
     # The second user has nothing between the cuts; the third nothing to learn from.
     assert split.valid_users.tolist() == [1]
@@ -105,8 +106,8 @@ def test_time_equals_a_loop(interactions):
             test[user] = later[0]
     assume(valid and test and max(map(len, train)) >= 2)
 
-    sequences = toy_sequences([[thing for _, thing in of_user] for of_user in interactions])
-    split = cut(sequences, np.array(times), BY_TIME)
+    histories = [[thing for _, thing in of_user] for of_user in interactions]
+    split = cut(timed(histories, np.array(times)), BY_TIME)
     assert lists(split.prefixes(split.train_ends)) == train
     assert lists(split.prefixes(split.test_ends)) == before
     assert split.valid_users.tolist() == list(valid)
@@ -123,9 +124,24 @@ def test_time_equals_a_loop(interactions):
     assert max(trained) < min(times[index] for index in targets)
 
 
+@given(st.lists(st.lists(item, max_size=6), min_size=1, max_size=8), st.data())
+def test_columns_are_cut_with_the_items(histories, data):
+    assume(any(len(items) >= 4 for items in histories))
+    sequences = toy_sequences(histories)
+    names = data.draw(st.lists(st.sampled_from(["rating", "timestamp"]), unique=True))
+    columns = {name: sequences.items.astype(COLUMNS[name]) * 10 for name in names}
+    split = cut(replace(sequences, columns=columns), LEAVE_ONE_OUT)
+    for ends in (split.train_ends, split.test_ends):
+        prefixes = split.prefixes(ends)
+        assert list(prefixes.columns) == names
+        for name, column in prefixes.columns.items():
+            assert column.dtype == COLUMNS[name]
+            assert np.array_equal(column, prefixes.items * 10)
+
+
 def test_time_without_time_stamps_is_refused():
     with pytest.raises(UserError, match="needs time stamps"):
-        cut(toy_sequences([[1, 2, 3, 4]]), None, BY_TIME)
+        cut(toy_sequences([[1, 2, 3, 4]]), BY_TIME)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +162,7 @@ def test_time_without_time_stamps_is_refused():
 def test_a_split_that_leaves_nothing_is_refused(histories, times, params, counts):
     times = None if times is None else np.array(times)
     with pytest.raises(UserError, match=f"strategy = '{params.strategy}' leaves {counts}"):
-        cut(toy_sequences(histories), times, params)
+        cut(timed(histories, times), params)
 
 
 @pytest.mark.parametrize(

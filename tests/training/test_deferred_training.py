@@ -8,7 +8,7 @@ from toy_training import trainer_of
 from sasrec.base.errors import UserError
 from sasrec.kernels.inputs import gradient_of
 from sasrec.machine.distributed import World
-from sasrec.objectives.objective import Term
+from sasrec.objectives.term import Term
 from sasrec.training import deferred_adam
 from sasrec.training import trainer as training
 from sasrec.training.deferred_adam import DeferredAdam

@@ -15,7 +15,7 @@ from sasrec.ranking.ranks import Ranks
 from sasrec.ranking.validation import Validation
 from sasrec.training import fitting
 from sasrec.training.fitting import fit
-from sasrec.training.records import curves, model_description, timing, train_metrics
+from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.trainer import EpochStats, Trainer
 
 
@@ -155,12 +155,20 @@ def test_records_of_a_training():
     epochs = enumerate((5.0, 1.0, 2.0, 9.0, 3.0))
     history.epochs = [EpochStats(10.0 - index, 30, seconds) for index, seconds in epochs]
     assert history.seconds_per_epoch == 3.0
-    assert train_metrics(history, toy_config(**CONFIG), "sampled_7") == {
+    details = train_details(history, toy_config(**CONFIG), "sampled_7")
+    assert details == {
         "best_epoch": 4,
         "epochs": 5,
         "train_loss": 7.0,
         "valid": {"loss": 2.5, "sampled_7": values[1].sampled, "full": values[1].full},
         "hyperparameters": {"max_length": 5, "dropout": 0.0},
+    }
+    assert train_metrics(details) == {
+        "best_epoch": 4,
+        "valid": {
+            "sampled_7": {"NDCG@10": values[1].sampled["NDCG@10"]},
+            "full": {"NDCG@10": values[1].full["NDCG@10"]},
+        },
     }
     assert timing(history) == {"seconds_per_epoch": 3.0, "interactions_per_second": 10}
     training, validation = curves(history).values()

@@ -25,14 +25,24 @@ from sasrec.kernels.drop_ins import attach
 from sasrec.kernels.prepare import layout_for
 from sasrec.kernels.tables import DROP_INS
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.contrasts.tables import CONTRASTS
 from sasrec.objectives.objective import build_objective
 from sasrec.objectives.tables import LOSSES
+from sasrec.objectives.views.tables import AUGMENTATIONS
 
 META, NUM_ITEMS = torch.device("meta"), 13
 PARTS = {name: {"model": row} for name, row in EVERY_ROW.items()}
 PARTS |= {name: {"model": option} for name, option in OPTIONS.items()}
 PARTS |= {f"loss: {name}": {"objective": {"loss": name}} for name in LOSSES}
 PARTS["ratings"] = {"objective": {"rating_weight": 0.5}}
+PARTS |= {f"contrast: {name}": {"objective": {"contrast": name}} for name in CONTRASTS}
+PARTS |= {
+    f"augmentation: {name}": {
+        "objective": {"augmentations": [name], "augment_training": 0.5, "contrast": "views"}
+    }
+    for name in AUGMENTATIONS
+}
+PARTS["representation: mean"] = {"objective": {"contrast": "views", "representation": "mean"}}
 every_part = pytest.mark.parametrize("changes", PARTS.values(), ids=PARTS)
 
 

@@ -25,6 +25,7 @@ from sasrec.model.checkpoint import load_model, save_model
 from sasrec.objectives import uniform
 from sasrec.objectives.tables import LOSSES
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 from sasrec.ranking.validation import validate
 from sasrec.training import trainer as training
 from sasrec.training.fitting import fit
@@ -135,7 +136,7 @@ def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
     def watched(users, generator):
         assert not any(reference() for reference in alive), "a step is still held"
         step = prepare(users, generator)
-        alive.append(weakref.ref(step.prepared[0]))
+        alive.append(weakref.ref(step.prepared.drawn[0][0]))
         return step
 
     monkeypatch.setattr(trainer, "_prepare", watched)
@@ -363,11 +364,12 @@ def test_a_saved_model_ranks_as_before(tmp_path):
     save_model(tmp_path, trainer.model, DESCRIPTION)
     reader = SequenceReader(sequences, 5, CPU, layout="packed")
     loss = trainer.objective.loss
-    before = rank_targets(trainer.model, reader, targets, loss=loss)
-    after = rank_targets(load_model(tmp_path, CPU), reader, targets, loss=loss)
+    before = rank_targets(ModelScores(trainer.model, reader), targets, loss=loss)
+    after = rank_targets(ModelScores(load_model(tmp_path, CPU), reader), targets, loss=loss)
     assert not np.isnan(before.losses).any()
     assert np.array_equal(before.losses, after.losses)
     assert np.array_equal(before.full, after.full)
     shorter = replace(targets, users=targets.users[:3], items=targets.items[:3])
     shorter = replace(shorter, candidates=targets.candidates[:3])
-    assert np.array_equal(rank_targets(trainer.model, reader, shorter).full, before.full[:3])
+    again = rank_targets(ModelScores(trainer.model, reader), shorter)
+    assert np.array_equal(again.full, before.full[:3])

@@ -8,7 +8,7 @@ does that (ranking does, where nothing is learnt); how the sequences of a batch 
 nothing that is learnt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -25,6 +25,9 @@ from sasrec.batching.layout import (
 )
 from sasrec.data.sequences import Sequences
 
+# What stands at padding, by the names of COLUMNS in data/sequences.py.
+PADDING = {"rating": float("nan"), "timestamp": 0}
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -34,7 +37,7 @@ class Batch:
         items: int64 [T], 0 at padding.
         layout: where each sequence lies.
         columns: what else is known of each slot's interaction, [T] each, by the names of COLUMNS
-            in data/sequences.py; only what was asked for.
+            in data/sequences.py; only what was asked for. PADDING stands at padding.
     """
 
     items: Tensor
@@ -69,10 +72,17 @@ class SequenceReader:
         layout: how the sequences of a batch lie. With `fixed`, a row of `max_length` each, shapes
             are fixed, the sequences are copied to the device once, and no step waits for the host:
             what a GPU or a compiler wants. The others are made on the CPU.
+        columns: names of the sequences' columns that batches are to hold beside the items.
     """
 
     def __init__(
-        self, sequences: Sequences, max_length: int, device: torch.device, *, layout: Kind
+        self,
+        sequences: Sequences,
+        max_length: int,
+        device: torch.device,
+        *,
+        layout: Kind,
+        columns: Collection[str] = (),
     ) -> None:
         assert max_length >= 1
         assert layout == "fixed" or device.type == "cpu", f"{layout} batches are made on the CPU"
@@ -81,60 +91,72 @@ class SequenceReader:
         self.layout = layout
         self.sequences = sequences
         self._lengths = sequences.lengths
+        # On the CPU these are the memory-mapped arrays themselves.
+        self._items = torch.from_numpy(sequences.items).to(device)
+        self._columns = {
+            name: torch.from_numpy(sequences.columns[name]).to(device) for name in columns
+        }
         if layout == "fixed":
             self._offsets = torch.from_numpy(np.array(sequences.offsets)).to(device)
-            self._items = torch.from_numpy(sequences.items).to(device)
 
     def training_batch(self, users: np.ndarray) -> TrainingBatch:
         """The sequences of `users` (int64 [B], at least two items each), each item and its next."""
-        users, layout, (items, targets) = self._read(users, reserve=1)
-        return TrainingBatch(Batch(items, layout), targets, users)
+        users, layout, places = self._locate(users, reserve=1)
+        inputs = self._batch(places, layout)
+        following = self._batch(places + 1, layout)
+        return TrainingBatch(inputs, following.items, users, following.columns)
 
     def histories(self, users: np.ndarray) -> tuple[Batch, Tensor]:
         """All of each user's items, at most `max_length`; with the users in the layout's order."""
-        users, layout, (items,) = self._read(users, reserve=0)
-        return Batch(items, layout), users
+        users, layout, places = self._locate(users, reserve=0)
+        return self._batch(places, layout), users
 
-    def _read(self, users: np.ndarray, reserve: int) -> tuple[Tensor, Layout, list[Tensor]]:
-        """Users in the layout's order; items at the layout's slots, then those `reserve` later."""
+    def _locate(self, users: np.ndarray, reserve: int) -> tuple[Tensor, Layout, Tensor]:
+        """Users in the layout's order, and which item each slot holds: int64 [T].
+
+        The latest position of a user reads the last item but `reserve`; so does padding.
+        """
         users = np.asarray(users, np.int64)
         lengths = np.minimum(self._lengths[users] - reserve, self.max_length)
         assert (lengths >= 1).all(), "a user without positions"
-        read = self._read_fixed if self.layout == "fixed" else self._read_on_host
-        return read(users, lengths, reserve)
+        locate = self._locate_on_device if self.layout == "fixed" else self._locate_on_host
+        return locate(users, lengths, reserve)
 
-    def _read_on_host(
+    def _locate_on_host(
         self, users: np.ndarray, lengths: np.ndarray, reserve: int
-    ) -> tuple[Tensor, Layout, list[Tensor]]:
+    ) -> tuple[Tensor, Layout, Tensor]:
         if self.layout == "grouped":
             falling = np.argsort(-lengths, kind="stable")
             users, lengths = users[falling], lengths[falling]
         layout = (lay_out_grouped if self.layout == "grouped" else lay_out_packed)(lengths)
-        # The latest position of a user reads the last item but `reserve`.
         latest = self.sequences.offsets[users + 1] - 1 - reserve
-        sources = latest[layout.sequences.numpy()] - layout.positions.numpy()
-        arrays = [
-            torch.from_numpy(self.sequences.items[sources + shift].astype(np.int64))
-            for shift in range(reserve + 1)
-        ]
-        if self.layout == "grouped":
-            arrays = [array.mul_(layout.real) for array in arrays]
-        return torch.from_numpy(users), layout, arrays
+        places = latest[layout.sequences.numpy()] - layout.positions.numpy()
+        return torch.from_numpy(users), layout, torch.from_numpy(places)
 
-    def _read_fixed(
+    def _locate_on_device(
         self, users: np.ndarray, lengths: np.ndarray, reserve: int
-    ) -> tuple[Tensor, Layout, list[Tensor]]:
+    ) -> tuple[Tensor, Layout, Tensor]:
         there, on_device = (
             torch.from_numpy(array).to(self.device, non_blocking=True) for array in (users, lengths)
         )
         layout = lay_out_fixed(on_device, self.max_length)
-        # The latest position of a user reads the last item but `reserve`.
-        sources = self._offsets[there + 1][layout.sequences] - 1 - reserve - layout.positions
-        arrays = [
-            torch.where(layout.real, self._items[sources + shift].long(), 0)
-            for shift in range(reserve + 1)
-        ]
-        return there, layout, arrays
+        latest = self._offsets[there + 1] - 1 - reserve
+        return there, layout, latest[layout.sequences] - layout.positions
+
+    def _batch(self, places: Tensor, layout: Layout) -> Batch:
+        """The items at `places` (int64 [T]), and what else is wanted of them."""
+        items = _select(self._items, places, layout, 0).long()
+        columns = {
+            name: _select(column, places, layout, PADDING[name])
+            for name, column in self._columns.items()
+        }
+        return Batch(items, layout, columns)
+
+
+def _select(column: Tensor, places: Tensor, layout: Layout, padding: float) -> Tensor:
+    """The values at `places` (int64 [T]), and `padding` where no sequence has a position."""
+    values = column.index_select(0, places)
+    return values if layout.groups is None else torch.where(layout.real, values, padding)
 
 
 def epoch_batches(

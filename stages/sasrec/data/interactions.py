@@ -8,7 +8,7 @@ import numpy as np
 from sasrec.base.errors import UserError
 from sasrec.base.files import read_npy, write_npy
 from sasrec.data.facts import DatasetFacts, read_dataset_facts, write_facts
-from sasrec.data.sequences import Sequences, check_items
+from sasrec.data.sequences import NAMES, Sequences, check_items, columns_of
 
 STAGE = "preprocess"  # which writes it
 # A file each, `[interactions]`, sorted by user then time. Users and items are ids from 1; without
@@ -22,13 +22,11 @@ class NumberedInteractions:
 
     Attributes:
         facts: dataset.json.
-        sequences: each user's items.
-        timestamps: int64 [interactions], in `time_unit`; None if the source has no times.
+        sequences: each user's items, with the columns that the source has.
     """
 
     facts: DatasetFacts
     sequences: Sequences
-    timestamps: np.ndarray | None
 
 
 def write_interactions(
@@ -65,14 +63,15 @@ def read_interactions(folder: Path) -> NumberedInteractions:
         UserError: a file is missing, or the columns do not fit each other or dataset.json.
     """
     facts = read_dataset_facts(folder, STAGE)
-    users, items, timestamps = (read_column(folder, name) for name in ("user", "item", "timestamp"))
-    if not (len(users) == len(items) == len(timestamps) > 0):
-        raise UserError(
-            f"{folder}: {len(users)} users, {len(items)} items and {len(timestamps)} time stamps: "
-            "expected as many of each, at least one"
-        )
+    users, items = (read_column(folder, name) for name in ("user", "item"))
+    columns = {name: read_column(folder, name) for name in columns_of(facts)}
+    counts = {"users": len(users), "items": len(items)}
+    counts |= {NAMES[name]: len(column) for name, column in columns.items()}
+    if len(set(counts.values())) > 1 or not len(items):
+        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise UserError(f"{folder}: {found}: expected as many of each, at least one")
     if users[0] < 1 or users[-1] != facts.num_users or (users[1:] < users[:-1]).any():
         raise UserError(f"{folder}/user.npy: expected users from 1 to {facts.num_users}, ascending")
     check_items(items, facts.num_items, folder / "item.npy")
-    sequences = Sequences.from_interactions(users, items, facts.num_users)
-    return NumberedInteractions(facts, sequences, timestamps if facts.has_timestamps else None)
+    sequences = Sequences.from_interactions(users, items, facts.num_users, columns)
+    return NumberedInteractions(facts, sequences)

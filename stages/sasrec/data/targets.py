@@ -41,8 +41,7 @@ class Targets:
 
     def save(self, folder: Path) -> None:
         """Write target_users.npy, target_items.npy and candidates.npy into `folder`."""
-        write_npy(folder / "target_users.npy", self.users.astype(np.int32))
-        write_npy(folder / "target_items.npy", self.items.astype(np.int32))
+        write_targets(folder, self.users, self.items)
         write_npy(folder / "candidates.npy", self.candidates.astype(np.int32))
 
     @classmethod
@@ -52,29 +51,48 @@ class Targets:
         Raises:
             UserError: a file is missing or does not fit the others.
         """
-        users, items, candidates = (
-            read_npy(folder / f"{name}.npy", np.int32, ndim=ndim, stage=STAGE)
-            for name, ndim in (("target_users", 1), ("target_items", 1), ("candidates", 2))
-        )
-        if not len(users) == len(items) == len(candidates):
+        users, items = read_targets(folder, num_users=num_users, num_items=num_items)
+        candidates = read_npy(folder / "candidates.npy", np.int32, ndim=2, stage=STAGE)
+        if len(users) != len(candidates):
             raise UserError(
-                f"{folder}: {len(users)} users, {len(items)} targets and candidates for "
-                f"{len(candidates)} do not fit together; {AGAIN}"
+                f"{folder}: {len(users)} targets and candidates for {len(candidates)} do not fit "
+                f"together; {AGAIN}"
             )
-        if not users.size or not candidates.size:
-            raise UserError(f"{folder}: there is no target, or no candidate; {AGAIN}")
-        if not (users.min() >= 1 and users.max() <= num_users):
-            raise UserError(
-                f"{folder}/target_users.npy: expected users from 1 to {num_users}; {AGAIN}"
-            )
-        if (users[1:] <= users[:-1]).any():
-            raise UserError(
-                f"{folder}/target_users.npy: expected ascending users, each once; {AGAIN}"
-            )
-        check_items(items, num_items, folder / "target_items.npy")
+        if not candidates.size:
+            raise UserError(f"{folder}: there is no candidate; {AGAIN}")
         targets = cls(users, items, candidates)
         drawn = targets.has_candidates
         check_items(
             candidates if drawn.all() else candidates[drawn], num_items, folder / "candidates.npy"
         )
         return targets
+
+
+def write_targets(folder: Path, users: np.ndarray, items: np.ndarray) -> None:
+    """Write target_users.npy and target_items.npy into `folder`, each [E]."""
+    write_npy(folder / "target_users.npy", users.astype(np.int32))
+    write_npy(folder / "target_items.npy", items.astype(np.int32))
+
+
+def read_targets(folder: Path, *, num_users: int, num_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """The users and their targets, int32 [E], that `write_targets` wrote; E is at least 1.
+
+    Raises:
+        UserError: a file is missing or does not fit the other.
+    """
+    users, items = (
+        read_npy(folder / f"{name}.npy", np.int32, ndim=1, stage=STAGE)
+        for name in ("target_users", "target_items")
+    )
+    if len(users) != len(items):
+        raise UserError(
+            f"{folder}: {len(users)} users and {len(items)} targets do not fit together; {AGAIN}"
+        )
+    if not users.size:
+        raise UserError(f"{folder}: there is no target; {AGAIN}")
+    if not (users.min() >= 1 and users.max() <= num_users):
+        raise UserError(f"{folder}/target_users.npy: expected users from 1 to {num_users}; {AGAIN}")
+    if (users[1:] <= users[:-1]).any():
+        raise UserError(f"{folder}/target_users.npy: expected ascending users, each once; {AGAIN}")
+    check_items(items, num_items, folder / "target_items.npy")
+    return users, items

@@ -47,14 +47,21 @@ class UnseenItems:
         return rank + 1 + below - self.starts[rows]
 
 
-def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> UnseenItems:
-    """What lies outside the history of each of `users` (int64 [R]), a row each, in numpy."""
+def known_pairs(
+    sequences: Sequences, users: np.ndarray, num_items: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each of `users` (int64 [R]) with each item that it knows: rows, items, int64, sorted."""
     lengths = sequences.lengths[users]
     rows = np.repeat(np.arange(len(users)), lengths)
     ends = np.cumsum(lengths)
     slots = np.arange(len(rows)) + np.repeat(sequences.offsets[users] - (ends - lengths), lengths)
     known = np.unique(rows * (num_items + 1) + sequences.items[slots])
-    rows, items = np.divmod(known, num_items + 1)
+    return np.divmod(known, num_items + 1)
+
+
+def unseen_items(sequences: Sequences, users: np.ndarray, num_items: int) -> UnseenItems:
+    """What lies outside the history of each of `users` (int64 [R]), a row each, in numpy."""
+    rows, items = known_pairs(sequences, users, num_items)
     seen = np.bincount(rows, minlength=len(users))
     starts = np.cumsum(seen) - seen
     keys = rows * num_items + items - 1 - (np.arange(len(rows)) - starts[rows])

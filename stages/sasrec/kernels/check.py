@@ -116,8 +116,8 @@ def _cases(model: SASRec, loss: Loss | None, layout: Layout) -> Iterator[Case]:
     if loss is not None:
         embedding = model.scoring_embedding
         negatives = items.flip(0)[:, None].expand(-1, loss.num_negatives).contiguous()
-        drawn = negatives.clamp(min=1) if loss.num_negatives else None
-        yield Case("loss", loss, "forward", (x, embedding, items, drawn), None, [x, embedding])
+        drawn = [negatives.clamp(min=1)] if loss.num_negatives else []
+        yield Case("loss", loss, "forward", (x, embedding, items, *drawn), None, [x, embedding])
 
 
 def _compare(case: Case, roots: list[nn.Module], limit: float) -> None:

@@ -70,6 +70,11 @@ def is_attached(module: nn.Module, method: str = "forward") -> bool:
     return method in module.__dict__
 
 
+def drop_in_of(module: nn.Module, method: str = "forward") -> Callable[..., Tensor] | None:
+    """What stands for this method of the module, as in its `DropIn.compute`."""
+    return module.__dict__[method].func if is_attached(module, method) else None
+
+
 def _attached(roots: tuple[nn.Module, ...]) -> list[tuple[nn.Module, str]]:
     return [
         (module, name)

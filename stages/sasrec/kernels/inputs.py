@@ -103,6 +103,8 @@ class Embed(torch.autograd.Function):
         if position_embedding is not None:
             grad_positions = add_rows(position_embedding, positions, gradient)
         grad_items = add_rows(item_embedding, items, gradient, factor)
+        # Item 0 learns nothing, be it padding or an item that a view hides.
+        (item_embedding.grad if grad_items is None else grad_items)[0] = 0
         return None, None, grad_items, grad_positions, None, None
 
 

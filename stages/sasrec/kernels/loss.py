@@ -1,4 +1,4 @@
-"""Binary cross-entropy by compiled loops, with its gradient by hand.
+"""Losses against negatives by compiled loops, with their gradients by hand.
 
 Shapes: T slots, D hidden size, K negatives a slot.
 """
@@ -13,12 +13,13 @@ from sasrec.kernels.inputs import gradient_of
 from sasrec.kernels.loops import row
 from sasrec.kernels.parts import even_parts, run_parts
 from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy, check_shapes
+from sasrec.objectives.sampled_softmax import SampledSoftmax
 
-SCORE_COST = 80  # nanoseconds a slot, roughly
+SCORE_COST = 40  # nanoseconds a candidate, roughly
 SCORED_AT_ONCE = 1 << 20  # candidates; a copy of theirs is made for each go
 
 
-def loss(
+def binary_cross_entropy(
     module: BinaryCrossEntropy,
     states: Tensor,
     embedding: Tensor,
@@ -27,8 +28,26 @@ def loss(
 ) -> Tensor:
     """What `BinaryCrossEntropy.forward` computes; an embedding's row is read where it lies."""
     check_shapes(states, targets, negatives)
-    weight = module.positive_weight
-    return SumOfLosses.apply(states, embedding, targets, negatives, weight)
+    weight = float(module.positive_weight)
+    return SumOfLosses.apply(states, embedding, targets, negatives, row.score, lambda _: weight)
+
+
+def sampled_softmax(
+    module: SampledSoftmax,
+    states: Tensor,
+    embedding: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    log_odds: Tensor | None = None,
+) -> Tensor:
+    """What `SampledSoftmax.forward` computes."""
+    check_shapes(states, targets, negatives)
+    if log_odds is None:
+        log_odds = torch.zeros_like(negatives, dtype=states.dtype)
+    odds = log_odds.to(states.dtype).numpy()
+    return SumOfLosses.apply(
+        states, embedding, targets, negatives, row.softmax_score, lambda slots: odds[slots]
+    )
 
 
 def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarray]]:
@@ -40,25 +59,23 @@ def _goes(targets: Tensor, negatives: Tensor) -> Iterator[tuple[slice, np.ndarra
 
 
 class SumOfLosses(torch.autograd.Function):
-    """The formula with its gradient; an embedding's row is read where it lies."""
+    """A loss with its gradient, by a loop that finds losses and their slopes by the scores.
+
+    What else that loop is told, `own` gives by slots: a number or an array.
+    """
 
     @staticmethod
-    def forward(ctx, states, embedding, targets, negatives, positive_weight):  # noqa: ANN001, ANN205
+    def forward(ctx, states, embedding, targets, negatives, loop, own):  # noqa: ANN001, ANN205
         states = states.contiguous()
         losses = states.new_empty(len(states))
         slopes = states.new_empty(len(states), 1 + negatives.shape[1])
         real = (targets > 0).numpy()
         for slots, candidates in _goes(targets, negatives):
             run_parts(
-                row.score,
+                loop,
                 *(states[slots].numpy(), embedding.detach().numpy(), candidates),
-                *(
-                    real[slots],
-                    float(positive_weight),
-                    losses[slots].numpy(),
-                    slopes[slots].numpy(),
-                ),
-                edges=even_parts(len(candidates), SCORE_COST),
+                *(real[slots], own(slots), losses[slots].numpy(), slopes[slots].numpy()),
+                edges=even_parts(len(candidates), SCORE_COST * candidates.shape[1]),
             )
         ctx.saved = states, embedding, targets, negatives, slopes
         return losses.sum()
@@ -70,7 +87,7 @@ class SumOfLosses(torch.autograd.Function):
         factor = gradient.item()
         for slots, candidates in _goes(targets, negatives):
             known = (candidates, slopes[slots].numpy(), factor)
-            edges = even_parts(len(candidates), SCORE_COST)
+            edges = even_parts(len(candidates), SCORE_COST * candidates.shape[1])
             run_parts(
                 row.score_backward,
                 *(embedding.detach().numpy(), *known, grad_states[slots].numpy()),
@@ -81,4 +98,4 @@ class SumOfLosses(torch.autograd.Function):
                 *(states[slots].detach().numpy(), *known, total.numpy(), len(edges) - 1),
                 edges=edges,
             )
-        return grad_states, grad_embedding, None, None, None
+        return grad_states, grad_embedding, None, None, None, None

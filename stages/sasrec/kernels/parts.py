@@ -37,8 +37,10 @@ def compiled(function: Callable, **options: object) -> Callable:
 
 
 def inner(function: Callable) -> Callable:
-    """`compiled` for what only compiled functions call, a third sooner. Python must not call it:
-    without the code that takes Python's objects apart, the process ends."""
+    """`compiled`, in two thirds of the time, for what only compiled functions call.
+
+    It lacks the code that takes Python's objects apart: where Python calls it, the process crashes.
+    """
     return compiled(function, no_cpython_wrapper=True)
 
 

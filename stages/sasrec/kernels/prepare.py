@@ -7,7 +7,7 @@ from sasrec.base.errors import UserError
 from sasrec.batching.layout import Kind
 from sasrec.kernels.check import check_drop_ins
 from sasrec.kernels.compiling import load_loops
-from sasrec.kernels.drop_ins import PLAIN, attach, is_attached
+from sasrec.kernels.drop_ins import PLAIN, attach, drop_in_of, is_attached
 from sasrec.kernels.parts import loops_alone
 from sasrec.kernels.tables import DROP_INS, LOOPS
 from sasrec.model.config import Kernels
@@ -60,8 +60,10 @@ def layout_for(model: SASRec, *, compiled: bool = False) -> Kind:
 
 def training_threads(model: SASRec, loss: Loss) -> AbstractContextManager[None]:
     """What an epoch is to run in, after `prepare`: who has the threads, loops or torch."""
-    by_loops = map(is_attached, [*model.blocks, model.inputs, model.last_norm, loss])
-    return loops_alone() if all(by_loops) else nullcontext()
+    loops = {row.compute for row in DROP_INS if row.how == LOOPS}
+    modules = (*model.blocks, model.inputs, model.last_norm, loss)
+    alone = all(drop_in_of(module) in loops for module in modules)
+    return loops_alone() if alone else nullcontext()
 
 
 def _check_weights(model: SASRec) -> None:

@@ -10,6 +10,7 @@ touches a disk. It ends when stdin does: its parent holds the other end, and may
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 import os
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from sasrec.kernels.fused_block import BlockWeights, fused_block
 from sasrec.kernels.inputs import Embed
 from sasrec.kernels.loops import adam
 from sasrec.kernels.loops.block import Setting
-from sasrec.kernels.loss import SumOfLosses
+from sasrec.kernels.loss import binary_cross_entropy, sampled_softmax
 from sasrec.kernels.norm import Norm
 from sasrec.model.dropout import Dropout
 
@@ -52,7 +53,12 @@ def compile_all() -> None:
     setting = Setting(True, False, True, False, True, True, num_heads=2, epsilon=1e-8)
     x = fused_block(x, layout, weights, setting, dropout)
     x = Norm.apply(x, vector, vector, 1e-8)
-    SumOfLosses.apply(x, table, items, items[:, None], 1.0).backward()
+    drawn = (x, table, items, items[:, None])
+    losses = [
+        compute(SimpleNamespace(positive_weight=1.0), *drawn)
+        for compute in (binary_cross_entropy, sampled_softmax)
+    ]
+    sum(losses).backward()
     _compile_adam()
 
 

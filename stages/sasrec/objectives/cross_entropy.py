@@ -19,9 +19,7 @@ class CrossEntropy(Loss):
     def __init__(self, settings: LossSettings, num_items: int) -> None:
         super().__init__()
 
-    def forward(
-        self, states: Tensor, embedding: Tensor, targets: Tensor, negatives: None = None
-    ) -> Tensor:
+    def forward(self, states: Tensor, embedding: Tensor, targets: Tensor) -> Tensor:
         """See `Loss`."""
         assert targets.shape == states.shape[:1], (states.shape, targets.shape)
         return sum_in_blocks(_sum, embedding, states, targets, scores=len(embedding))

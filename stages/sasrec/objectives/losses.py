@@ -21,10 +21,12 @@ class LossSettings(Section):
     Attributes:
         num_negatives: K, of losses that compare with negatives.
         calibration: t of gBCE.
+        logq: whether sampled softmax weighs negatives by how likely they are drawn.
     """
 
     num_negatives: int = Field(ge=1)
     calibration: float = Field(ge=0, le=1)
+    logq: bool
 
 
 class Loss(nn.Module):
@@ -32,20 +34,21 @@ class Loss(nn.Module):
 
     Attributes:
         num_negatives: how many a position it wants; 0 where it compares with all items.
+        corrects: whether it wants to know how likely each of them is drawn.
     """
 
     num_negatives = 0
+    corrects = False
 
-    def forward(
-        self, states: Tensor, embedding: Tensor, targets: Tensor, negatives: Tensor | None
-    ) -> Tensor:
+    def forward(self, states: Tensor, embedding: Tensor, targets: Tensor, *drawn: Tensor) -> Tensor:
         """The sum over real positions, a scalar.
 
         Args:
             states: [T, D].
             embedding: [N + 1, D], of items by id.
             targets: int64 [T], the item that follows; 0 marks padding, which counts nothing.
-            negatives: int64 [T, K]; None where K is 0.
+            drawn: negatives, int64 [T, K], where K is not 0; and, for a loss that corrects, their
+                logarithmic odds [T, K] (see `Negatives`).
         """
         raise NotImplementedError
 

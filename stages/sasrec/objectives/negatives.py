@@ -5,6 +5,7 @@ without waiting for it.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, Self
@@ -28,6 +29,13 @@ class Negatives(Protocol):
     def draw(self, batch: TrainingBatch, count: int, generator: torch.Generator) -> Tensor:
         """`count` items for each slot: int64 [T, count], arbitrary items at padding."""
 
+    def log_odds(self, batch: TrainingBatch, items: Tensor) -> Tensor:
+        """Of `items` (int64 [T, K]) drawn for a batch: float32 [T, K].
+
+        The logarithm of how many times likelier each is than if all items that the user does not
+        know were equally likely.
+        """
+
 
 @dataclass(frozen=True)
 class NegativeSampler:
@@ -44,18 +52,28 @@ class NegativeSampler:
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """One item for each entry of `rows` (int64 [T, ...]): int64 of that shape."""
-        each = max(1, DRAWN_AT_ONCE // max(1, math.prod(rows.shape[1:])))
-        if len(rows) <= each:
-            return self._draw(rows, generator)
-        drawn = torch.empty_like(rows, memory_format=torch.contiguous_format)
-        for start in range(0, len(rows), each):
-            drawn[start : start + each] = self._draw(rows[start : start + each], generator)
-        return drawn
+        unseen = self.unseen
+        return in_goes(
+            rows, lambda part: unseen.nth(part, random_below(unseen.counts[part], generator))
+        )
 
-    def _draw(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        # 62 random bits modulo the count: off from uniform by less than count / 2^62.
-        bits = torch.randint(1 << 62, rows.shape, generator=generator, device=rows.device)
-        return self.unseen.nth(rows, bits % self.unseen.counts[rows])
+
+def in_goes(rows: Tensor, draw: Callable[[Tensor], Tensor]) -> Tensor:
+    """`draw` of all `rows` (int64 [T, ...]), as many in a go as memory should hold."""
+    each = max(1, DRAWN_AT_ONCE // max(1, math.prod(rows.shape[1:])))
+    if len(rows) <= each:
+        return draw(rows)
+    drawn = torch.empty_like(rows, memory_format=torch.contiguous_format)
+    for start in range(0, len(rows), each):
+        drawn[start : start + each] = draw(rows[start : start + each])
+    return drawn
+
+
+def random_below(counts: Tensor, generator: torch.Generator) -> Tensor:
+    """A whole number from 0 for each of `counts` (int64, 1 or more), and below it."""
+    # 62 random bits modulo the count: off from uniform by less than count / 2^62.
+    bits = torch.randint(1 << 62, counts.shape, generator=generator, device=counts.device)
+    return bits % counts
 
 
 def users_without_negatives(sequences: Sequences, num_items: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from sasrec.batching.batches import Batch, TrainingBatch
 from sasrec.model.sasrec import SASRec
 
 Encode = Callable[[Batch], Tensor]  # a batch's states [T, D]
+Drawn = tuple[Any, ...]  # what a term draws for a batch
 
 
 class Term(nn.Module):
@@ -23,16 +24,16 @@ class Term(nn.Module):
     weight = 1.0
     reads: int | None = 0
 
-    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Any:
+    def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Drawn:
         """What it draws for a batch, before the step: negatives, say, or views."""
-        return None
+        return ()
 
-    def items_read(self, batch: TrainingBatch, prepared: Any) -> Sequence[Tensor]:
+    def items_read(self, batch: TrainingBatch, prepared: Drawn) -> Sequence[Tensor]:
         """int64 each, of any shapes: the items beside the inputs that a step reads."""
         return ()
 
     def forward(
-        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Any
+        self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> Tensor:
         """Its loss over real positions, a scalar sum.
 

@@ -37,6 +37,10 @@ class UniformNegatives:
             sampler, rows = self._of_all, batch.users[rows]
         return sampler.draw(rows[:, None].expand(-1, count), generator)
 
+    def log_odds(self, batch: TrainingBatch, items: Tensor) -> Tensor:
+        """See `Negatives`."""
+        return torch.zeros(items.shape, device=items.device)
+
     def _sampler(self, users: np.ndarray) -> NegativeSampler:
         unseen = unseen_items(self._sequences, users, self._num_items)
         return NegativeSampler.build(unseen, self._device)

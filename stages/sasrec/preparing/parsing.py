@@ -9,6 +9,7 @@ import numpy as np
 
 from sasrec.base.errors import UserError
 from sasrec.data.catalogue import Details
+from sasrec.preparing.details import read_details, read_films, read_mapped_films
 from sasrec.preparing.ids import ids
 from sasrec.preparing.interactions import Interactions, row_numbers
 from sasrec.preparing.parquet_tables import read_parquet
@@ -16,6 +17,7 @@ from sasrec.preparing.source import Source, from_table, named, only_file
 from sasrec.preparing.tables import Table
 from sasrec.preparing.text_tables import TextFormat, read_text
 from sasrec.preparing.times import time_check
+from sasrec.sources.datasets import FILMS, MAPPING
 from sasrec.sources.params import Columns
 
 RECBOLE = TextFormat("\t")
@@ -60,13 +62,13 @@ def read_recbole(raw: Path) -> Source:
         rating="rating:float", order=None,
     )  # fmt: skip
     table = read_text(path, named(names), RECBOLE, str(path))
-    users = _details(
+    users = read_details(
         raw / "ml-100k.user",
         RECBOLE,
         "user_id:token",
         {"age": "age:token", "gender": "gender:token", "occupation": "occupation:token"},
     )
-    items = _details(
+    items = read_details(
         raw / "ml-100k.item",
         RECBOLE,
         "item_id:token",
@@ -91,20 +93,17 @@ def read_movielens(raw: Path) -> Source:
     table = read_text(path, named(names), form, str(path))
     form = TextFormat("::", names=("user", "gender", "age", "occupation", "zip"))
     same = {name: name for name in ("age", "gender", "occupation")}
-    users = _details(raw / "users.dat", form, "user", same)
-    form = TextFormat("::", names=("item", "title", "genres"), encoding="latin-1")
-    films = _details(raw / "movies.dat", form, "item", {"title": "title", "genres": "genres"})
-    rows = {key: (*_title_and_year(title), genres) for key, (title, genres) in films.rows.items()}
-    items = Details(("title", "year", "genres"), rows)
-    return from_table(table, names, "s", users, items)
+    users = read_details(raw / "users.dat", form, "user", same)
+    return from_table(table, names, "s", users, read_films(raw / FILMS))
 
 
 def read_sasrec(raw: Path) -> Source:
     """The authors' `user item` lines: grouped by user, in time order, ids contiguous from 1.
 
-    The ids are taken as they are.
+    The ids are taken as they are. Where the mapping to films lies beside the file, what is known
+    of these is known of its items.
     """
-    path = only_file(raw, "*.txt")
+    path = only_file(raw, "*.txt", but=MAPPING)
     table = read_text(path, ["user", "item"], SASREC, str(path))
     user, item = _whole_numbers(table, "user"), _whole_numbers(table, "item")
     step = np.diff(user, prepend=0)
@@ -126,7 +125,10 @@ def read_sasrec(raw: Path) -> Source:
         user_ids=[str(number) for number in range(1, int(user[-1]) + 1)],
         item_ids=[str(number) for number in range(1, num_items + 1)],
     )
-    return Source(interactions, Details(), Details())
+    items = Details()
+    if (raw / MAPPING).exists():
+        items = read_mapped_films(raw / FILMS, raw / MAPPING, interactions.item_ids)
+    return Source(interactions, Details(), items)
 
 
 def read_synthetic(raw: Path) -> Source:
@@ -156,19 +158,6 @@ READERS: Mapping[str, Callable[[Path], Source]] = {
     "sasrec": read_sasrec,
     "synthetic": read_synthetic,
 }
-
-
-def _details(path: Path, form: TextFormat, key: str, columns: Mapping[str, str]) -> Details:
-    """The details of each id in `path`; `columns` maps our names to the file's."""
-    table = read_text(path, [key, *columns.values()], form, str(path)).columns
-    fields = zip(*(table[name].to_pylist() for name in columns.values()), strict=True)
-    return Details(tuple(columns), dict(zip(table[key].to_pylist(), fields, strict=True)))
-
-
-def _title_and_year(title: str) -> tuple[str, str]:
-    """'Toy Story (1995)' as ('Toy Story', '1995')."""
-    found = re.fullmatch(r"(.*?)\s*\((\d{4})\)\s*", title)
-    return (found[1], found[2]) if found else (title, "")
 
 
 def _whole_numbers(table: Table, name: str) -> np.ndarray:

@@ -69,9 +69,9 @@ def named(columns: Columns) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def only_file(raw: Path, pattern: str) -> Path:
-    """The one file in `raw` that `pattern` means."""
-    paths = sorted(raw.glob(pattern))
+def only_file(raw: Path, pattern: str, but: str = "") -> Path:
+    """The one file in `raw` that `pattern` means, not counting the one named `but`."""
+    paths = [path for path in sorted(raw.glob(pattern)) if path.name != but]
     if len(paths) != 1:
         raise UserError(f"{raw} holds {len(paths)} files {pattern}, expected 1: run download.py")
     return paths[0]

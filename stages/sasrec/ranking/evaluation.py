@@ -11,14 +11,18 @@ import numpy as np
 import pandas as pd
 
 from sasrec.base.rounding import rounded
+from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
+from sasrec.ranking.lists import Lists, describe_lists
 from sasrec.ranking.metrics import bootstrap_intervals, metric_values, ranked, summarise
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import Ranks
 
-TOP_K = 10  # the list whose coverage and popularity are reported
+HEADLINE = ("HR@10", "NDCG@10")  # what tables of experiments show
 LENGTH_EDGES = (1, 5, 10, 20, 50, 100, 200, 500)
+
+Metrics = dict[str, dict[str, float]]  # by protocol and name
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,9 @@ class Evaluation:
     """Everything that evaluate writes.
 
     Attributes:
-        metrics: by protocol, the number of `users` ranked and the mean of each metric; `full`
-            also has coverage@10 (the share of the catalogue that stands in some user's top 10)
-            and popularity@10 (how often an item of a top 10 was interacted with, on average, in
-            the histories), and target_in_history (the share of targets taken again).
+        headline: by protocol, HR@10 and NDCG@10.
+        metrics: as `describe_ranks` gives them; `full` also has target_in_history (the share of
+            targets taken again).
         intervals: by protocol and metric, the 95% bootstrap interval.
         ranks: user, item, history_length, and the rank by each protocol; a row a user. The
             sampled rank of a user without candidates is NaN, an empty field in CSV.
@@ -38,7 +41,8 @@ class Evaluation:
             to there.
     """
 
-    metrics: dict[str, dict[str, float | int]]
+    headline: Metrics
+    metrics: Metrics
     intervals: dict[str, Any]
     ranks: pd.DataFrame
     by_length: pd.DataFrame
@@ -46,15 +50,18 @@ class Evaluation:
 
 
 def evaluate(
-    ranks: Ranks, targets: Targets, histories: Sequences, num_items: int, params: EvaluateParams
+    ranks: Ranks,
+    targets: Targets,
+    histories: Sequences,
+    num_items: int,
+    params: EvaluateParams,
+    features: ItemFeatures | None = None,
 ) -> Evaluation:
     """Sum `ranks` up; `histories` are those that the ranks come from."""
     ks = tuple(params.ks)
-    protocols = {targets.sampled_name: ranked(ranks.sampled), "full": ranks.full}
-    metrics = {
-        name: {"users": len(values), **summarise(values, ks)} for name, values in protocols.items()
-    }
-    metrics["full"] |= _top_lists(ranks.top, histories, num_items)
+    protocols = _by_protocol(ranks, targets)
+    lists = Lists(targets.users, ranks.top, histories, num_items, features)
+    metrics = describe_ranks(ranks, targets, lists, ks)
     metrics["full"]["target_in_history"] = targets.share_in_history(histories)
     intervals = {
         name: bootstrap_intervals(
@@ -75,6 +82,7 @@ def evaluate(
         }
     )
     return Evaluation(
+        headline(ranks, targets),
         rounded(metrics),
         rounded(intervals),
         table,
@@ -83,13 +91,31 @@ def evaluate(
     )
 
 
-def _top_lists(top: np.ndarray, histories: Sequences, num_items: int) -> dict[str, float]:
-    popularity = np.bincount(histories.items, minlength=num_items + 1)
-    listed = top[top > 0]
-    return {
-        f"coverage@{TOP_K}": len(np.unique(listed)) / num_items,
-        f"popularity@{TOP_K}": float(popularity[listed].mean()) if len(listed) else 0.0,
+def describe_ranks(ranks: Ranks, targets: Targets, lists: Lists, ks: tuple[int, ...]) -> Metrics:
+    """By protocol, the number of `users` ranked and the mean of each metric.
+
+    Args:
+        lists: the items that `ranks` lists; `full` has their metrics too.
+    """
+    metrics = {
+        name: {"users": len(values), **summarise(values, ks)}
+        for name, values in _by_protocol(ranks, targets).items()
     }
+    metrics["full"] |= describe_lists(lists)
+    return metrics
+
+
+def headline(ranks: Ranks, targets: Targets) -> Metrics:
+    """By protocol, the metrics of HEADLINE, whatever `evaluate.ks` holds; rounded."""
+    return {
+        protocol: {name: rounded(summarise(values, (10,))[name]) for name in HEADLINE}
+        for protocol, values in _by_protocol(ranks, targets).items()
+    }
+
+
+def _by_protocol(ranks: Ranks, targets: Targets) -> dict[str, np.ndarray]:
+    """The ranks of those that each protocol ranks, by its name in metrics."""
+    return {targets.sampled_name: ranked(ranks.sampled), "full": ranks.full}
 
 
 def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:

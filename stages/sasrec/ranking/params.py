@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from sasrec.base.params import Section
+from sasrec.ranking.baselines.tables import BASELINES
 
 
 class EvaluateParams(Section):
@@ -14,6 +15,7 @@ class EvaluateParams(Section):
     filter_seen: bool
     bootstrap_samples: int = Field(ge=100, le=1_000_000)
     seed: int = Field(ge=0)
+    baselines: list[Literal[*BASELINES]]  # type: ignore[valid-type]
     device: Literal["auto", "cpu", "cuda", "mps"]
 
     @field_validator("ks")
@@ -22,3 +24,10 @@ class EvaluateParams(Section):
         if ks != sorted(set(ks)):
             raise ValueError("expected rising cut-offs without repeats, such as [1, 5, 10, 20]")
         return ks
+
+    @field_validator("baselines")
+    @classmethod
+    def _each_once(cls, baselines: list[str]) -> list[str]:
+        if len(set(baselines)) < len(baselines):
+            raise ValueError("expected each name once, or [] for none")
+        return baselines

@@ -1,6 +1,6 @@
 """Ranking targets among sampled candidates and among all items: one function for both.
 
-Shapes: B users of a chunk, D hidden size, N items, K candidates, E users with a target.
+Shapes: B users of a chunk, N items, K candidates, E users with a target.
 
 A target's rank is 1 + the candidates that score strictly higher + half of those that tie with it,
 the mean rank under random tie-breaking: a model that scores everything alike gets chance, never a
@@ -17,11 +17,10 @@ import torch
 from torch import Tensor
 
 from sasrec.base.errors import UserError
-from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
 from sasrec.machine.parallel import map_in_threads
-from sasrec.model.sasrec import SASRec
 from sasrec.objectives.losses import Loss
+from sasrec.ranking.scoring import Scorer
 
 # Scores of a chunk; each thread has one, and twice that at its peak: 2^24 floats are 64 MiB.
 MAX_SCORES = 1 << 24
@@ -48,8 +47,7 @@ class Ranks:
 
 
 def rank_targets(
-    model: SASRec,
-    reader: SequenceReader,
+    scorer: Scorer,
     targets: Targets,
     *,
     loss: Loss | None = None,
@@ -57,10 +55,10 @@ def rank_targets(
     top_k: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Ranks:
-    """Rank every target by the model's scores after the user's history.
+    """Rank every target by its score after the user's history.
 
     Args:
-        reader: the histories.
+        scorer: a model's scores (`ModelScores`), or a baseline's.
         loss: what to give of each target, as in training.
         filter_seen: keep the items of the user's history out of the full ranking (never the
             target itself, which may be in it: it then competes without the user's other past
@@ -71,42 +69,39 @@ def rank_targets(
     Raises:
         UserError: a score is NaN or infinite, or a user with a target has no history.
     """
-    lengths = reader.sequences.lengths[targets.users]
+    lengths = scorer.histories.lengths[targets.users]
     if (lengths == 0).any():
         user = targets.users[lengths.argmin()]
         raise UserError(f"user {user} has a target but no history to rank it after")
     count = len(targets.users)
     ranks = Ranks(
         *(np.full(count, np.nan) for _ in range(3)),
-        np.empty((count, min(top_k, model.num_items)), np.int64),
+        np.empty((count, min(top_k, scorer.num_items)), np.int64),
     )
     by_length = np.argsort(-lengths, kind="stable")  # like histories pad each other least
-    size = int(np.clip(MAX_SCORES // (model.num_items + 1), 1, 128))
+    size = int(np.clip(MAX_SCORES // (scorer.num_items + 1), 1, 128))
     chunks = [by_length[start : start + size] for start in range(0, count, size)]
 
     @torch.inference_mode()
     def rank(chunk: np.ndarray) -> int:
-        places, scores, histories = _score(model, reader, targets.users, chunk)
+        users, scores = scorer.scores(targets.users[chunk])
+        places = np.searchsorted(targets.users, users)  # they ascend
         _rank_chunk(
             scores,
             targets=torch.from_numpy(targets.items[places]).long(),
             candidates=torch.from_numpy(targets.candidates[places]).long(),
             loss=loss,
-            seen=histories if filter_seen else None,
+            seen=[scorer.histories.of(user) for user in users] if filter_seen else None,
             into=ranks,
             places=places,
         )
         return len(chunk)
 
-    in_order = map_in_threads if reader.device.type == "cpu" else map
-    was_training = model.training
-    model.eval()
-    try:
+    in_order = map_in_threads if scorer.device.type == "cpu" else map
+    with scorer.while_ranking():
         for done in itertools.accumulate(in_order(rank, chunks)):
             if progress:
                 progress(done)
-    finally:
-        model.train(was_training)
     return ranks
 
 
@@ -139,21 +134,6 @@ def rank_among(target_scores: Tensor, scores: Tensor) -> Tensor:
     """
     signs = (scores - target_scores[:, None]).sign_().sum(1)
     return 1 + (scores.shape[1] + signs.cpu().double()) / 2
-
-
-def _score(
-    model: SASRec, reader: SequenceReader, users: np.ndarray, places: np.ndarray
-) -> tuple[np.ndarray, Tensor, list[np.ndarray]]:
-    """Scores [B, N + 1] of all items (column 0 is padding) for users[places], in another order.
-
-    Returns: the places in the order of the scores, the scores, and the users' histories.
-    """
-    batch, rows = reader.histories(users[places])
-    places = np.searchsorted(users, rows.cpu().numpy())  # `users` ascend
-    scores = model.last_states(batch) @ model.scoring_embedding.T
-    if not all(torch.isfinite(extreme) for extreme in scores.aminmax()):  # NaN goes through
-        raise UserError("the model's scores hold NaN or infinite values: training diverged")
-    return places, scores, [reader.sequences.of(user) for user in users[places]]
 
 
 def _rank_chunk(

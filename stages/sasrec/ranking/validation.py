@@ -10,6 +10,7 @@ from sasrec.model.sasrec import SASRec
 from sasrec.objectives.losses import Loss
 from sasrec.ranking.metrics import ranked, summarise
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def validate(
     Args:
         reader: holds the histories.
     """
-    ranks = rank_targets(model, reader, targets, loss=loss, filter_seen=filter_seen)
+    scores = ModelScores(model, reader)
+    ranks = rank_targets(scores, targets, loss=loss, filter_seen=filter_seen)
     return Validation(
         loss=float(np.nanmean(ranks.losses)),
         sampled=summarise(ranked(ranks.sampled), (10,)),

@@ -2,10 +2,11 @@
 
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from sasrec.base.errors import UserError
-from sasrec.sources.datasets import DATASETS, Dataset
+from sasrec.sources.datasets import DATASETS, Companions, Dataset
 from sasrec.sources.fetching import digest, obtain
 from sasrec.sources.params import DataParams
 from sasrec.sources.source_facts import SourceFacts
@@ -14,16 +15,25 @@ from sasrec.sources.synthetic import write_synthetic
 LOCAL_SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def collect(params: DataParams, folder: Path) -> SourceFacts:
+def collect(
+    params: DataParams, folder: Path, *, report: Callable[[str], None] = print
+) -> SourceFacts:
     """Put the dataset's source files into `folder`; return what source.json is to say of them.
+
+    Args:
+        report: where a sentence goes on companions that cannot be got.
 
     Raises:
         UserError: a file is missing, cannot be fetched, or has a wrong checksum.
     """
     dataset = DATASETS[params.name]
+    licence = dataset.licence
     if dataset.download is not None:
         unpack(obtain(dataset.download), dataset, folder)
         origin = dataset.download.origin
+        if dataset.companions is not None and _add(dataset.companions, params.name, folder, report):
+            origin = "; ".join([origin, *(one.origin for one in dataset.companions.downloads)])
+            licence = f"{licence}; {dataset.companions.licence}"
     elif dataset.format == "local":
         _copy_local(Path(params.path), folder)
         origin = Path(params.path).name  # without its folder, which differs between machines
@@ -35,9 +45,28 @@ def collect(params: DataParams, folder: Path) -> SourceFacts:
         dataset=params.name,
         origin=origin,
         sha256={path.name: digest(path, "sha256") for path in sorted(folder.iterdir())},
-        licence=dataset.licence,
+        licence=licence,
         citation=dataset.citation,
     )
+
+
+def _add(companions: Companions, name: str, folder: Path, report: Callable[[str], None]) -> bool:
+    """Copy the companions of the dataset `name`, or say why it comes without them.
+
+    It was had without them before, and their hosts may be gone or out of reach.
+    """
+    try:
+        paths = [obtain(download) for download in companions.downloads]
+    except UserError as error:
+        files = " and ".join(download.file for download in companions.downloads)
+        report(
+            f"Mind: {name} comes without {companions.what}, which need {files}: {error}; then "
+            "`dvc repro --force download`"
+        )
+        return False
+    for path in paths:
+        shutil.copyfile(path, folder / path.name)
+    return True
 
 
 def unpack(source: Path, dataset: Dataset, folder: Path) -> None:

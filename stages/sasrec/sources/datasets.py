@@ -15,17 +15,40 @@ class Checksum:
 
 @dataclass(frozen=True)
 class Download:
-    """One file of the network: a URL, or a pip requirement whose wheel it is."""
+    """One file of the network: a URL, a pip requirement whose wheel it is, or an archive's member.
 
-    file: str  # its name in a mirror folder and in the cache
+    Attributes:
+        file: its name in a mirror folder and in the cache.
+        member: its path in `archive`.
+    """
+
+    file: str
     checksums: tuple[Checksum, ...]
     url: str | None = None
     requirement: str | None = None
+    archive: "Download | None" = None
+    member: str | None = None
 
     @property
     def origin(self) -> str:
         """Where the file comes from, for people."""
+        if self.archive is not None:
+            return f"{self.member} in {self.archive.origin}"
         return self.url or f"the Python wheel {self.requirement}"
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Files that tell more of a dataset, which does without them: all of them are got, or none.
+
+    Attributes:
+        what: they tell.
+        licence: what is to be known of theirs beside the dataset's.
+    """
+
+    what: str
+    downloads: tuple[Download, ...]
+    licence: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,7 @@ class Dataset:
         download: what to fetch; None for the user's own file and for generated data.
         members: when the download is an archive, the path in it of each file to keep, and
             the file's SHA-256 where it is known.
+        companions: what else may be fetched.
         source_counts: the counts of the source, before any cleaning.
         filtered_counts: the counts that `filter: once` at 5 interactions leaves of all ratings.
     """
@@ -55,6 +79,7 @@ class Dataset:
     citation: str | None
     download: Download | None = None
     members: Mapping[str, str | None] = field(default_factory=dict)
+    companions: Companions | None = None
     source_counts: Counts | None = None
     filtered_counts: Counts | None = None
 
@@ -73,10 +98,50 @@ _SASREC_CITATION = (
 )
 _SASREC_DATA = "https://raw.githubusercontent.com/kang205/SASRec/master/data/"
 _ML_100K = "recbole/dataset_example/ml-100k/ml-100k"
+_ML_1M = Download(
+    "ml-1m.zip",
+    (
+        Checksum("sha256", "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20"),
+        Checksum("md5", "c4d9eecfca2ab87c1945afe126590906"),
+    ),
+    url="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
+)
+FILMS, MAPPING = "movies.dat", "sas_to_original_items.txt"
+_ML_1M_COMPANIONS = Companions(
+    "titles, years and genres",
+    (
+        Download(
+            FILMS,
+            (
+                Checksum(
+                    "sha256", "0140fc2356357c1a851d0f52e893a1e4d3696df632c4141cea8d5bc3d621f0b9"
+                ),
+            ),
+            archive=_ML_1M,
+            member=f"ml-1m/{FILMS}",
+        ),
+        Download(
+            MAPPING,
+            (
+                Checksum(
+                    "sha256", "9ae42c23af0b0fe2f189b9d5acc6cf3936bffe1a9568390cf5d100c0c1b1fca1"
+                ),
+            ),
+            url="https://raw.githubusercontent.com/asash/ml1m-sas-mapping/"
+            f"d27e2bf2021e12764e7bf7b985091edd7c8d2f79/{MAPPING}",
+        ),
+    ),
+    licence=f"{MAPPING}, which A. Petrov recovered, states no licence",
+)
 
 
 def _sasrec(
-    file: str, checksum: Checksum, licence: str, citation: str, counts: Counts | None = None
+    file: str,
+    checksum: Checksum,
+    licence: str,
+    citation: str,
+    counts: Counts | None = None,
+    companions: Companions | None = None,
 ) -> Dataset:
     """One of the files that the authors of SASRec publish."""
     return Dataset(
@@ -84,6 +149,7 @@ def _sasrec(
         licence=licence,
         citation=citation,
         download=Download(file, (checksum,), url=_SASREC_DATA + file),
+        companions=companions,
         source_counts=counts,
     )
 
@@ -114,17 +180,8 @@ DATASETS: Mapping[str, Dataset] = {
         format="movielens",
         licence=_MOVIELENS_LICENCE,
         citation=_MOVIELENS_CITATION,
-        download=Download(
-            "ml-1m.zip",
-            (
-                Checksum(
-                    "sha256", "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20"
-                ),
-                Checksum("md5", "c4d9eecfca2ab87c1945afe126590906"),
-            ),
-            url="https://files.grouplens.org/datasets/movielens/ml-1m.zip",
-        ),
-        members={"ml-1m/ratings.dat": None, "ml-1m/movies.dat": None, "ml-1m/users.dat": None},
+        download=_ML_1M,
+        members={"ml-1m/ratings.dat": None, f"ml-1m/{FILMS}": None, "ml-1m/users.dat": None},
         source_counts=Counts(6040, 3706, 1_000_209),
         filtered_counts=Counts(6040, 3416, 999_611),
     ),
@@ -134,6 +191,7 @@ DATASETS: Mapping[str, Dataset] = {
         _MOVIELENS_LICENCE,
         f"{_SASREC_CITATION}; {_MOVIELENS_CITATION}",
         Counts(6040, 3416, 999_611),
+        _ML_1M_COMPANIONS,
     ),
     "games-sasrec": _sasrec(
         "Video.txt",

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -49,11 +50,20 @@ def obtain(download: Download) -> Path:
     # A folder of its own, since queued experiments may fetch the same file at the same time.
     with tempfile.TemporaryDirectory(dir=cached.parent) as temporary:
         path = Path(temporary) / download.file
-        fetch = _fetch_wheel if download.requirement else _fetch_url
-        fetch(download, path)
+        _fetch(download, path)
         _verify(path, download, f"{download.file} from {download.origin}")
         path.replace(cached)
     return cached
+
+
+def _fetch(download: Download, path: Path) -> None:
+    """Bring the file to `path`, not verified yet."""
+    if download.archive is not None:
+        _fetch_member(download.archive, str(download.member), path)
+    elif download.requirement is not None:
+        _fetch_wheel(download, path)
+    else:
+        _fetch_url(download, path)
 
 
 def _mirrored(folder: Path, mirror: str, download: Download) -> Path | None:
@@ -154,6 +164,16 @@ def _progress(name: str, expected: int) -> Callable[[int], None]:
             print(line, end="\n" if done else "", file=sys.stderr, flush=True)
 
     return show
+
+
+def _fetch_member(archive: Download, member: str, path: Path) -> None:
+    """Take a file out of an archive that is obtained for it."""
+    with (
+        zipfile.ZipFile(obtain(archive)) as opened,
+        opened.open(member) as content,
+        path.open("wb") as copy,
+    ):
+        shutil.copyfileobj(content, copy)
 
 
 def _fetch_wheel(download: Download, path: Path) -> None:

@@ -23,6 +23,7 @@ class SplitParams(Section):
     valid_fraction: float = Field(gt=0, lt=1)
     test_fraction: float = Field(gt=0, lt=1)
     num_candidates: int = Field(ge=1)
+    cold_items: float = Field(ge=0, le=0.5)
     seed: int = Field(ge=0)
 
     @model_validator(mode="after")
@@ -31,6 +32,15 @@ class SplitParams(Section):
             raise ValueError(
                 f"valid_fraction = {self.valid_fraction} and test_fraction = "
                 f"{self.test_fraction} leave nothing to train on: expected a sum below 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cold_items_of_leave_one_out(self) -> "SplitParams":
+        if self.cold_items and self.strategy != "leave_one_out":
+            raise ValueError(
+                f"cold_items = {self.cold_items} is for strategy leave_one_out: with a cut in time "
+                "what is new after it is not drawn at random; expected 0.0"
             )
         return self
 
@@ -56,24 +66,18 @@ class Split:
 
     def prefixes(self, ends: np.ndarray) -> Sequences:
         """Each user's interactions before `ends` (int64 [U + 1])."""
-        starts = self.whole.offsets[:-1]
         position = np.arange(len(self.whole.items))
-        kept = position < np.repeat(ends, self.whole.lengths)
-        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        return Sequences(offsets, self.whole.items[kept])
+        return self.whole.where(position < np.repeat(ends, self.whole.lengths))
 
 
-def cut(sequences: Sequences, timestamps: np.ndarray | None, params: SplitParams) -> Split:
-    """Cut `sequences` as `params.strategy` says.
-
-    Args:
-        sequences: every user's interactions in order of time.
-        timestamps: int64 [interactions], of each interaction; None if the data has none.
+def cut(sequences: Sequences, params: SplitParams) -> Split:
+    """Cut `sequences`, every user's interactions in order of time, as `params.strategy` says.
 
     Raises:
         UserError: the time strategy without time stamps, or no target or no training is left.
     """
     if params.strategy == "time":
+        timestamps = sequences.columns.get("timestamp")
         if timestamps is None:
             raise UserError(
                 "split.strategy = 'time' needs time stamps, which this dataset does not have; "

@@ -13,7 +13,7 @@ from sasrec.data.targets import Targets
 from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import describe_device
 from sasrec.machine.distributed import World
-from sasrec.model.needs import GENRES, Needs, columns_in, model_needs
+from sasrec.model.needs import Needs, columns_in, model_needs
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.objective import build_objective
 from sasrec.objectives.rating import RatingPrediction
@@ -32,12 +32,10 @@ class Inputs(NamedTuple):
 
 
 def needs_of(settings: Settings) -> Needs:
-    """What training reads of the data beside items: the model, what it learns, what comes after."""
+    """What training reads of the data beside items: the model, and what it learns."""
     needs, weight = model_needs(settings.model), settings.objective.rating_weight
     if weight:
         needs.setdefault("rating", f"objective.rating_weight = {weight}")
-    if settings.train.fill_new_items:
-        needs.setdefault(GENRES, "train.fill_new_items = true")
     return needs
 
 
@@ -54,7 +52,9 @@ def build(
     config, objective_params, params, known = settings
     model = SASRec(config, num_items, params.seed, known).to(device)
     objective = build_objective(
-        *(objective_params, sequences, num_items, device), hidden_size=config.hidden_size
+        *(objective_params, sequences, num_items, device),
+        hidden_size=config.hidden_size,
+        max_length=config.max_length,
     )
     loops = params.precision == "float32" and not params.compile
     prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)

@@ -12,8 +12,8 @@ from sasrec.training.fitting import History
 from sasrec.training.trainer import TrainParams
 
 
-def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> dict[str, Any]:
-    """metrics/train.json; `hyperparameters` are those used where params.yaml may say `auto`."""
+def train_details(history: History, config: ModelConfig, sampled_name: str) -> dict[str, Any]:
+    """metrics/train_details.json; `hyperparameters` are what params.yaml's `auto` became."""
     best = history.best
     return rounded(
         {
@@ -24,6 +24,16 @@ def train_metrics(history: History, config: ModelConfig, sampled_name: str) -> d
             "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
         }
     )
+
+
+def train_metrics(details: dict[str, Any]) -> dict[str, Any]:
+    """metrics/train.json, the few numbers that tables of experiments show."""
+    valid = {
+        protocol: {"NDCG@10": values["NDCG@10"]}
+        for protocol, values in details["valid"].items()
+        if protocol != "loss"
+    }
+    return {"best_epoch": details["best_epoch"], "valid": valid}
 
 
 def timing(history: History) -> dict[str, float | int]:
@@ -41,14 +51,16 @@ def model_description(
     history: History,
     *,
     filter_seen: bool,
+    filled: int | None = None,
 ) -> dict[str, Any]:
     """What model.json tells beside what rebuilds the model; nothing that varies by run.
 
     Args:
         data: what it was trained on.
         filter_seen: as validation ranked.
+        filled: how many items have embeddings from their content; None where that was not asked.
     """
-    return {
+    description = {
         "best_epoch": history.best_epoch,
         "data": data.model_dump(),
         "filter_seen": filter_seen,
@@ -56,6 +68,7 @@ def model_description(
         "objective": objective.model_dump(),
         "train": params.model_dump(exclude={"kernels"}),
     }
+    return description if filled is None else description | {"items_from_content": filled}
 
 
 def curves(history: History) -> dict[str, pd.DataFrame]:

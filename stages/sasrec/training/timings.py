@@ -1,6 +1,6 @@
 """How fast a training was: beside the repository, since no two runs take the same time.
 
-metrics/train.json is in git and must be the same from run to run. A timing goes into
+metrics/train_details.json is in git and must be the same from run to run. A timing goes into
 .cache/timings/ of the main checkout instead (experiments run in copies of it), under a name made
 of the metrics: so it is found again for the experiment, the branch and the folder that hold them.
 """
@@ -18,7 +18,7 @@ FOLDER = Path(".cache/timings")
 
 
 def keep_timing(metrics: dict[str, Any], timing: dict[str, float | int]) -> None:
-    """Write `timing` of the training that has `metrics` (metrics/train.json).
+    """Write `timing` of the training that has `metrics` (metrics/train_details.json).
 
     A training does not fail because this cannot be written: then there is no timing.
     """

@@ -46,7 +46,7 @@ class TrainParams(Section):
     precision: Literal["float32", "bfloat16"]
     compile: bool
     kernels: Kernels
-    fill_new_items: bool
+    new_items: Literal["none", "content"]
 
 
 class Step(NamedTuple):

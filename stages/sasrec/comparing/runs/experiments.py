@@ -9,6 +9,7 @@ import pandas as pd
 
 from sasrec.base.errors import UserError
 from sasrec.base.yaml_files import parse_yaml
+from sasrec.comparing.flatten import flatten
 from sasrec.comparing.runs.rank_table import protocols, read_rank_table
 from sasrec.comparing.runs.results import Results, find_results
 from sasrec.training.timings import find_timing
@@ -27,7 +28,7 @@ class Run:
         params: those that the run was made with, by dotted name; empty if unknown.
         stale: names of parameters that have another value in params.yaml.
         test_data: the MD5 of data/split/test, None if unknown.
-        training: metrics/train.json and, if it is known, the timing; empty if there is none.
+        training: metrics/train_details.json and, if known, the timing; empty if there is none.
     """
 
     name: str
@@ -96,7 +97,7 @@ def load_side(label: str, names: str) -> Side:
 def _load_run(results: Results) -> Run:
     ranks = read_rank_table(results.ranks(), f"{results.name}: ranks.csv")
     made, test_data = _read_lock(results)
-    now = _flatten(_read_yaml(results, "params.yaml"))
+    now = flatten(_read_yaml(results, "params.yaml"))
     return Run(
         name=results.name,
         place=results.place,
@@ -115,7 +116,7 @@ def _read_lock(results: Results) -> tuple[dict[str, Any], str | None]:
         made = {
             key: value
             for stage in stages.values()
-            for key, value in _flatten(stage.get("params", {}).get("params.yaml", {})).items()
+            for key, value in flatten(stage.get("params", {}).get("params.yaml", {})).items()
         }
         inputs = {dep["path"]: dep.get("md5") for dep in stages.get("evaluate", {}).get("deps", [])}
     except (AttributeError, KeyError, TypeError):
@@ -124,7 +125,7 @@ def _read_lock(results: Results) -> tuple[dict[str, Any], str | None]:
 
 
 def _read_training(results: Results) -> dict[str, Any]:
-    path = "metrics/train.json"
+    path = "metrics/train_details.json"
     try:
         metrics = dict(json.loads(results.read(path) or b"{}", parse_constant=str))
     except (ValueError, TypeError, RecursionError) as error:
@@ -139,16 +140,3 @@ def _read_yaml(results: Results, path: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{results.name}: {path} is not valid YAML: {error}") from None
     return content if isinstance(content, dict) else {}
-
-
-def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections as dotted names: {"train": {"seed": 1}} is {"train.seed": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            # Such as YAML's dates and .nan, which JSON lacks, become text.
-            text = json.dumps(value, default=str, skipkeys=True)
-            flat[f"{prefix}{key}"] = json.loads(text, parse_constant=str)
-    return flat

@@ -82,6 +82,34 @@ def score(states, embedding, candidates, real, positive_weight, losses, slopes, 
 
 
 @compiled
+def softmax_score(states, embedding, candidates, real, log_odds, losses, slopes,
+                  part, start, stop):  # fmt: skip
+    """Sampled softmax: as `score`, with the `log_odds` [T, C - 1] of the negatives."""
+    count, size = candidates.shape[1], states.shape[1]
+    for t in range(start, stop):
+        losses[t] = ZERO
+        state, slope = states[t], slopes[t]
+        if not real[t]:
+            slope[:] = ZERO
+            continue
+        for c in range(count):
+            _check(candidates[t, c], len(embedding))
+            row = embedding[candidates[t, c]]
+            score = ZERO
+            for d in range(size):
+                score += state[d] * row[d]
+            slope[c] = score if c == 0 else score - log_odds[t, c - 1]
+        largest, target, total = slope.max(), slope[0], ZERO
+        for c in range(count):
+            slope[c] = math.exp(slope[c] - largest)
+            total += slope[c]
+        losses[t] = math.log(total) + largest - target
+        for c in range(count):
+            slope[c] /= total
+        slope[0] -= ONE
+
+
+@compiled
 def score_backward(embedding, candidates, slopes, factor, grad_states, part, start, stop):
     """grad_states [T, D], from what `score` found, times `factor`."""
     size, times = grad_states.shape[1], slopes.dtype.type(factor)

@@ -1,0 +1,23 @@
+"""A contiguous part of a sequence shuffled (CL4SRec, section III-C; the share is beta there)."""
+
+import torch
+
+from sasrec.objectives.views.rows import Rows
+from sasrec.objectives.views.similar import SimilarItems
+
+
+class Reorder:
+    """Shuffles `share` of a sequence's items, side by side, from a random place on."""
+
+    def __init__(self, share: float, similar: SimilarItems) -> None:
+        self.share = share
+
+    def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
+        """See `Augmentation`."""
+        start, stop = rows.window(rows.share(self.share), generator)
+        places = rows.places.expand_as(rows.items)
+        drawn = torch.rand(rows.items.shape, generator=generator, device=rows.items.device)
+        # In the window any numbers from its start to its end, which sort between what is outside.
+        inside = (start <= places) & (places < stop)
+        keys = torch.where(inside, start + drawn * (stop - start), places.to(drawn.dtype))
+        return rows.take(keys.argsort(dim=1, stable=True), rows.lengths)
