@@ -177,6 +177,8 @@ def toy_sequences(rows: list[list[int]]) -> Sequences:
 
 
 def toy_rated(sequences: Sequences) -> Sequences:
-    """The same with the ratings of its items."""
+    """The same with the ratings of its items, and times that rise."""
     ratings = [rating_of(item) for item in sequences.items.tolist()]
-    return replace(sequences, columns={"rating": np.array(ratings, np.float32)})
+    times = np.arange(len(ratings), dtype=np.int64)
+    columns = {"rating": np.array(ratings, np.float32), "timestamp": times}
+    return replace(sequences, columns=columns)

@@ -20,6 +20,7 @@ from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.model.checkpoint import load_model
 from sasrec.ranking.ranks import rank_targets
+from sasrec.ranking.scoring import ModelScores
 
 CPU = torch.device("cpu")
 GENRES = ("Action", "Comedy|Drama", "Drama", "")
@@ -63,7 +64,7 @@ def ranks_of(folder, model, change=lambda columns: columns):
     histories = Sequences.load(path, **sizes, columns=columns)
     histories = replace(histories, columns=change(histories.columns))
     reader = SequenceReader(histories, 4, CPU, layout="grouped", columns=columns)
-    return rank_targets(model, reader, Targets.load(path, **sizes)).full
+    return rank_targets(ModelScores(model, reader), Targets.load(path, **sizes)).full
 
 
 def recommended(monkeypatch, capsys, *arguments):

@@ -4,8 +4,6 @@ Tensors on `meta` have a shape and no content. So whatever would make a GPU wait
 it, a shape that depends on content) fails here, and so does what mixes devices.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -55,22 +53,17 @@ def model_of(**changes: object) -> SASRec:
 
 
 def reader_for(model: SASRec) -> SequenceReader:
-    return SequenceReader(toy_sequences(HISTORIES), 5, META, layout=layout_for(model))
-
-
-def columns_like(items: torch.Tensor) -> dict[str, torch.Tensor]:
-    return {"rating": items.float(), "timestamp": items}
+    sequences = toy_rated(toy_sequences(HISTORIES))
+    columns = ("rating", "timestamp")
+    return SequenceReader(sequences, 5, META, layout=layout_for(model), columns=columns)
 
 
 @every_part
 def test_a_step_waits_for_nothing_and_mixes_no_devices(changes):
     model = model_of(**changes.get("model", {}))
     params, sequences = toy_objective_params(**changes.get("objective", {})), reader_for(model)
-    rated = toy_rated(sequences.sequences)
-    objective = build_objective(params, rated, NUM_ITEMS, META, hidden_size=6)
+    objective = build_objective(params, sequences.sequences, NUM_ITEMS, META, hidden_size=6)
     batch = sequences.training_batch(np.array([3, 4, 5]))
-    columns = columns_like(batch.targets)
-    batch = replace(batch, inputs=replace(batch.inputs, columns=columns), target_columns=columns)
     prepared = objective.prepare(batch, None)
     total = objective(model, model, batch, prepared)
     (total / 10).backward()
@@ -85,7 +78,7 @@ def test_last_states_wait_for_nothing(changes):
     model = model_of(**changes.get("model", {})).eval()
     with torch.inference_mode():
         batch, users = reader_for(model).histories(np.array([3, 4, 5]))
-        states = model.last_states(replace(batch, columns=columns_like(batch.items)))
+        states = model.last_states(batch)
     assert users.device == states.device == META
     assert states.shape == (3, 6)
 
