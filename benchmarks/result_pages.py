@@ -62,8 +62,8 @@ def _origin(costs: pd.DataFrame) -> str:
     return (
         "Seconds an epoch are of training alone, without validation, the rows in turns on a "
         f"machine that did nothing else ({machines}), by `python benchmarks/costs.py`: "
-        "[costs.csv](results/costs.csv). Minutes to the best epoch are so many seconds times the "
-        "mean best epoch of the seeds.\n"
+        "[costs.csv](results/costs.csv). Minutes to the best epoch are these seconds times the "
+        "mean of the seeds' best epochs.\n"
     )
 
 

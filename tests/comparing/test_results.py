@@ -290,14 +290,14 @@ def test_a_table_by_hand(folder):
 
 def test_costs_by_hand(folder):
     # 75 epochs of 12 s to the best one, in the mean of two seeds.
-    write_costs(folder, {("tiny", "one"): 12, ("tiny", "two"): 0.345, ("other", "one"): 99})
+    write_costs(folder, {("tiny", "one"): 12, ("tiny", "two"): 0.346, ("other", "one"): 99})
     lines = filled(ON_PAGE, folder)
     assert "(Abacus, 2 threads)" in lines[2]
     assert "[costs.csv](results/costs.csv)" in lines[2]
     table = lines.index("<!-- small -->")
     assert lines[table + 1].endswith("| best epoch | epochs | s an epoch | min to the best epoch |")
     assert lines[table + 3].endswith("| 70, 80 | 140, 160 | 12.00 | 15.0 |")
-    assert lines[table + 4].endswith("|  |  | 0.34 |  |")
+    assert lines[table + 4].endswith("|  |  | 0.35 |  |")
 
 
 def test_rows_without_a_cost_have_empty_cells(folder):
