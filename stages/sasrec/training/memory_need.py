@@ -29,6 +29,7 @@ from sasrec.training.trainer import TrainParams
 
 FLOAT, INT = 4, 8
 COPIES = 5  # of each weight: itself, its gradient, both of Adam's moments, the best epoch's
+AVERAGED = 2  # more with train.average: the mean, and the raw weights while it is in their place
 BLOCK_OBJECTS = 30_000  # bytes of a block's Python objects
 PLANES = 10  # numbers a unit that a block keeps for its gradient (kernels/loops)
 # What may be too large, each with a value that is not.
@@ -68,9 +69,9 @@ def check_memory(
             )
 
 
-def weights_need(config: ModelConfig, num_items: int) -> int:
+def weights_need(config: ModelConfig, num_items: int, *, averaged: bool = False) -> int:
     """Bytes of a model's weights and what goes with them."""
-    weights = COPIES * FLOAT * count_parameters(config, num_items)
+    weights = (COPIES + AVERAGED * averaged) * FLOAT * count_parameters(config, num_items)
     return weights + config.num_blocks * BLOCK_OBJECTS
 
 
@@ -100,13 +101,16 @@ def _places(
 ) -> Iterator[tuple[int, str, Callable[[Settings], float]]]:
     """Each memory that training uses: its free bytes, its name, and what is needed of it."""
 
+    def weights(settings: Settings) -> int:
+        averaged = settings.train.average != "none"
+        return weights_need(settings.model, num_items, averaged=averaged)
+
     def all_processes(settings: Settings) -> float:
-        weights = settings.train.processes * weights_need(settings.model, num_items)
-        return weights + step_need(settings, sequences, device.type)
+        return settings.train.processes * weights(settings) + step_need(settings, sequences, device.type)
 
     def one_process(settings: Settings) -> float:
         step = step_need(settings, sequences, device.type) / settings.train.processes
-        return weights_need(settings.model, num_items) + step
+        return weights(settings) + step
 
     def before_moving(settings: Settings) -> float:
         return settings.train.processes * FLOAT * count_parameters(settings.model, num_items)
