@@ -53,6 +53,16 @@ TOO_LARGE = {
 }
 
 
+def test_an_average_is_counted():
+    sequences, many = sequences_of(943, 101), {"num_items": 10**6}
+    needed = weights_need(toy_config(hidden_size=50), 10**6)  # 20 bytes a weight
+    check(free=2 * needed, sequences=sequences, **many)
+    check(free=1.3 * needed, sequences=sequences, **many)
+    with pytest.raises(UserError, match="of memory"):
+        check(free=1.3 * needed, sequences=sequences, **many, average="ema")
+    check(free=2 * needed, sequences=sequences, **many, average="ema")
+
+
 @pytest.mark.parametrize(("name", "value"), TOO_LARGE.values(), ids=TOO_LARGE)
 def test_what_cannot_fit_names_the_parameter(name, value):
     with pytest.raises(UserError, match=f"16 GB are free: lower {name} = {value}$"):

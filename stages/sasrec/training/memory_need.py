@@ -106,7 +106,9 @@ def _places(
         return weights_need(settings.model, num_items, averaged=averaged)
 
     def all_processes(settings: Settings) -> float:
-        return settings.train.processes * weights(settings) + step_need(settings, sequences, device.type)
+        return settings.train.processes * weights(settings) + step_need(
+            settings, sequences, device.type
+        )
 
     def one_process(settings: Settings) -> float:
         step = step_need(settings, sequences, device.type) / settings.train.processes

@@ -45,7 +45,7 @@ class Schedule:
         UserError: the warm-up is longer than training.
     """
 
-    def __init__(self, name: str, rate: float, *, warmup: int, steps: int, epochs: int) -> None:
+    def __init__(self, name: str, rate: float, warmup: int = 0, *, steps: int, epochs: int) -> None:
         self._share, self._rate, self._warmup = SCHEDULES[name], rate, warmup
         self._steps, self._all = steps, epochs * steps
         if warmup > self._all:
@@ -68,5 +68,6 @@ class Schedule:
         """The rate of a step, which counts from 1; after the last one that of the end."""
         if step <= self._warmup:
             return self._rate * step / self._warmup
-        progress = (step - self._warmup - 1) / max(1, self._all - self._warmup)
-        return self._rate * self._share(min(progress, 1.0))
+        if step > self._all:
+            return self._rate * self._share(1.0)
+        return self._rate * self._share((step - self._warmup - 1) / (self._all - self._warmup))

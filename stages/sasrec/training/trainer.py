@@ -4,6 +4,7 @@ The same seed and number of threads give the same bytes on one CPU: every epoch 
 generators from (seed, epoch), so nothing depends on what ran before.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -92,9 +93,8 @@ class Trainer:
             reader.sequences, model.num_items, negatives=objective.loss.num_negatives > 0
         )
         self.schedule = Schedule(
-            *(params.schedule, params.learning_rate),
-            warmup=params.warmup_steps,
-            steps=-(-len(self.users) // params.batch_size),
+            *(params.schedule, params.learning_rate, params.warmup_steps),
+            steps=math.ceil(len(self.users) / params.batch_size),
             epochs=params.epochs,
         )
         share = AVERAGES[params.average]
@@ -219,12 +219,10 @@ class Trainer:
         """
         order = np.random.default_rng((self.params.seed, epoch))
         batches = epoch_batches(self.users, self.params.batch_size, order)
-        windows = np.random.default_rng(
-            np.random.SeedSequence((self.params.seed, epoch)).spawn(1)[0]
-        )
-        self._skipped = WINDOWS[self.params.windows](
-            self.reader.sequences.lengths, self.model.config.max_length, windows
-        )
+        lengths, most = self.reader.sequences.lengths, self.model.config.max_length
+        windows = np.random.SeedSequence((self.params.seed, epoch)).spawn(1)[0]
+        skip = WINDOWS[self.params.windows]
+        self._skipped = skip(lengths, most, np.random.default_rng(windows))
         own = np.random.SeedSequence((self.params.seed, epoch, self.world.rank + 1))
         negatives, dropout = own.spawn(2)
         dropout_seed = int(dropout.generate_state(1, np.uint64)[0])
