@@ -1,6 +1,6 @@
 """Experiments by table, and their results as CSV files.
 
-runs.csv          a row a run: metrics, epochs, speed, date, machine
+runs.csv          a row a run: metrics, epochs, date, machine
 rows.csv          a row a table's row and metric: mean and standard deviation over seeds, and
                   the 95% bootstrap interval of the mean over users
 differences.csv   a row a table's row and metric: what it has over the baseline, paired by
@@ -80,14 +80,27 @@ def load_tables(path: Path) -> dict[str, Table]:
         name: Table(
             name=name,
             dataset=table["dataset"],
-            seeds={row: tuple(table["seeds"]) for row in table["rows"]}
-            | {table["baseline"]: tuple(table.get("baseline_seeds", table["seeds"]))},
+            seeds={
+                row: tuple(table.get("more_seeds", {}).get(row, table["seeds"]))
+                for row in table["rows"]
+            },
             baseline=table["baseline"],
             settings={row: datasets[table["dataset"]] | rows[row] for row in table["rows"]},
             paper=dict(zip(table["rows"], table.get("paper", ()), strict=False)),
         )
         for name, table in content["tables"].items()
     }
+
+
+def named_tables(tables: dict[str, Table], names: list[str]) -> list[Table]:
+    """Those of `names`.
+
+    Raises:
+        UserError: there is no name, or no such table.
+    """
+    if not names or set(names) - set(tables):
+        raise UserError(f"name one or more of the tables {', '.join(tables)}")
+    return [tables[name] for name in names]
 
 
 def collect(tables: dict[str, Table], folder: Path, machine: str) -> None:
@@ -106,9 +119,9 @@ def collect(tables: dict[str, Table], folder: Path, machine: str) -> None:
             if row != table.baseline and table.baseline in sides
             for line in _test(table, row, sides[table.baseline], side)
         ]
-        _merge(folder / "runs.csv", runs, ["experiment"])
-        _merge(folder / "rows.csv", rows, ["table", "row", "protocol", "metric"])
-        _merge(folder / "differences.csv", tests, ["table", "row", "protocol", "metric"])
+        merge(folder / "runs.csv", runs, ["experiment"])
+        merge(folder / "rows.csv", rows, ["table", "row", "protocol", "metric"])
+        merge(folder / "differences.csv", tests, ["table", "row", "protocol", "metric"])
 
 
 def _finished(table: Table, row: str) -> Side | None:
@@ -125,7 +138,6 @@ def _describe(run: Run, experiment: Experiment, machine: str) -> dict[str, Any]:
     test = json.loads(results.read("metrics/test.json") or b"{}")
     names = dict(zip(("sampled", "full"), run.protocols, strict=True))
     command = ["git", "log", "-1", "--format=%cs", results.place]
-    seconds = run.training.get("seconds_per_epoch")  # known where it was trained
     date = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     return {
         "experiment": experiment.name,
@@ -135,7 +147,6 @@ def _describe(run: Run, experiment: Experiment, machine: str) -> dict[str, Any]:
         "valid_NDCG@10": round(run.training["valid"][names["sampled"]]["NDCG@10"], 6),
         "best_epoch": run.training["best_epoch"],
         "epochs": run.training["epochs"],
-        "seconds_per_epoch": None if seconds is None else round(seconds, 3),
         "date": date,
         "machine": machine,
     }
@@ -183,7 +194,7 @@ def _column(side: Side, protocol: str) -> str:
     return full if protocol == "full" else sampled
 
 
-def _merge(path: Path, lines: list[dict[str, Any]], keys: list[str]) -> None:
+def merge(path: Path, lines: list[dict[str, Any]], keys: list[str]) -> None:
     """Replace the lines of `path` with the same keys, and keep the others."""
     new = pd.DataFrame(lines)
     if path.exists():

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from result_figures import draw_lengths, draw_rows, draw_test_curve
 from result_pages import fill_page
-from result_tables import Table, collect, load_tables
+from result_tables import Table, collect, load_tables, named_tables
 from timing import describe_machine
 
 from sasrec.base.errors import UserError
@@ -32,11 +32,8 @@ def main() -> None:
     arguments = parse_arguments()
     tables = load_tables(Path(__file__).with_name("results.yaml"))
     if arguments.action == "queue":
-        unknown = set(arguments.tables) - set(tables)
-        if unknown or not arguments.tables:
-            raise UserError(f"name one or more of the tables {', '.join(tables)}")
-        for name in arguments.tables:
-            queue(tables[name])
+        for table in named_tables(tables, arguments.tables):
+            queue(table)
     else:
         machine = arguments.machine or describe_machine(torch.device("cpu"))
         collect(tables, DOCS / "results", machine)

@@ -57,11 +57,15 @@ def matrix_product_peak(device: torch.device, size: int = 2048) -> float:
 
 def describe_machine(device: torch.device) -> str:
     """Processor or GPU, threads, and torch, in a line."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        name = f"{_processor()}, {torch.get_num_threads()} threads"
+    name = name_machine(device)
+    if device.type != "cuda":
+        name += f", {torch.get_num_threads()} threads"
     return f"{name}; torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def name_machine(device: torch.device) -> str:
+    """Processor or GPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
 
 
 def _processor() -> str:

@@ -5,8 +5,10 @@ they hold, so a benchmark runs on invented data of the same shape, or on the aut
 """
 
 import sys
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -16,6 +18,7 @@ sys.path.insert(0, str(ROOT / "stages"))
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
 import torch
 
+from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.model.config import ModelConfig
 from sasrec.objectives.params import ObjectiveParams
@@ -59,6 +62,24 @@ class Workload:
         """The paper's model for this dataset."""
         own = {"variant": "official", "max_length": self.max_length, "dropout": self.dropout}
         return ModelConfig.model_validate(SECTIONS["model"] | own | changes)
+
+
+def params_with(settings: dict[str, Any]) -> dict[str, Any]:
+    """All sections of params.yaml with `settings`, which have keys as `dvc exp run -S` takes them.
+
+    Raises:
+        UserError: params.yaml has no such key.
+    """
+    params = deepcopy(SECTIONS)
+    for key, value in settings.items():
+        *path, name = key.split(".")
+        section: Any = params
+        for part in path:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or name not in section:
+            raise UserError(f"params.yaml has no key {key}")
+        section[name] = value
+    return params
 
 
 def train_params(device: str, **changes: object) -> TrainParams:

@@ -28,6 +28,7 @@ from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import load_model, read_curves, read_description
+from sasrec.model.needs import columns_in, model_needs
 from sasrec.ranking.baselines.running import measure_baselines
 from sasrec.ranking.cold import lines_of, measure_cold
 from sasrec.ranking.evaluation import evaluate
@@ -72,15 +73,18 @@ def main() -> None:
     training, validation = read_curves(MODEL)
     model = load_model(MODEL, device)
     counts = {"num_users": dataset.num_users, "num_items": dataset.num_items}
-    train, histories = (Sequences.load(folder, **counts) for folder in (TRAIN, TEST))
+    columns = columns_in(model_needs(model.config))
+    train = Sequences.load(TRAIN, **counts)
+    histories = Sequences.load(TEST, **counts, columns=columns)
     targets = Targets.load(TEST, **counts)
-    cold, features = read_cold_test(TEST, dataset), read_features(TEST)
+    cold, features = read_cold_test(TEST, dataset, columns), read_features(TEST)
 
     with OUTPUTS.new() as new:
         keep_freed_memory()
         prepare(model, kernels=description.kernels)
         length, layout = model.config.max_length, layout_for(model)
-        reader = SequenceReader(histories, length, device, layout=layout)
+        settings = {"layout": layout, "columns": columns}
+        reader = SequenceReader(histories, length, device, **settings)
         scores = ModelScores(model, reader)
         ranks = rank_targets(scores, targets, filter_seen=params.filter_seen, top_k=TOP_K)
         known = (targets, histories, model.num_items, params, features)
@@ -89,7 +93,7 @@ def main() -> None:
         details = dict(result.metrics)
         if cold is not None:
             warm = cold.warm_histories(model.num_items)
-            warm_scores = ModelScores(model, SequenceReader(warm, length, device, layout=layout))
+            warm_scores = ModelScores(model, SequenceReader(warm, length, device, **settings))
             details["cold"] = measure_cold(warm_scores, train, cold, params)
 
         write_csv(new[EVALUATION] / "ranks.csv", result.ranks)

@@ -22,7 +22,9 @@ from sasrec.base.script import run_main
 from sasrec.data.catalogue import ITEMS, USERS, Catalogue
 from sasrec.kernels.prepare import prepare
 from sasrec.model.checkpoint import load_model, read_description
+from sasrec.model.needs import columns_in, model_needs
 from sasrec.ranking.recommending import (
+    History,
     check_data_of_model,
     history_before_test,
     recommend,
@@ -41,13 +43,16 @@ def main() -> None:
     check_data_of_model(description, MODEL, INTERACTIONS)
     items = Catalogue.read(INTERACTIONS / ITEMS)
     if arguments.items is not None:
-        history = items.ids_of(arguments.items.split(","))
+        columns = columns_in(model_needs(description.config))
+        history = History.of_items(items.ids_of(arguments.items.split(",")), columns)
+        for name in columns:
+            print(f"Mind: the {name} of these items is not known to the model", file=sys.stderr)
     else:
         (user,) = Catalogue.read(INTERACTIONS / USERS).ids_of([arguments.user])
         if arguments.before_test:
             history = history_before_test(user, description, MODEL, TEST)
         else:
-            history = whole_history(user, INTERACTIONS)
+            history = whole_history(user, description, INTERACTIONS)
     model = load_model(MODEL, CPU)
     prepare(model, kernels=description.kernels, report=partial(print, file=sys.stderr))
     best, scores = recommend(model, history, arguments.k, filter_seen=description.filter_seen)

@@ -18,7 +18,7 @@ from sasrec.base.files import write_csv, write_json
 from sasrec.base.outputs import Outputs
 from sasrec.base.params import load_params
 from sasrec.base.script import run_stage
-from sasrec.data.facts import check_same_data, read_split_facts
+from sasrec.data.facts import SplitFacts, check_same_data, read_split_facts
 from sasrec.data.features import read_features
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
@@ -26,14 +26,16 @@ from sasrec.machine.devices import choose_device
 from sasrec.machine.distributed import is_launched, launch, world
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import save_model
+from sasrec.model.known import known_of
+from sasrec.model.needs import GENRES, check_columns_in, check_known, columns_in
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.validation import validate
-from sasrec.training.building import Inputs, build, introduce
+from sasrec.training.building import Inputs, build, introduce, needs_of
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
-from sasrec.training.new_items import check_features, fill_new_items
+from sasrec.training.new_items import check_features, fill_new_items, fills_new_items
 from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
@@ -54,11 +56,7 @@ def main() -> None:
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
-    inputs = read_inputs()
-    features = None
-    if params.new_items == "content":
-        features = check_features(read_features(TRAIN), inputs.dataset.name)
-    settings = Settings(model_params.resolve(inputs.dataset.name), objective_params, params)
+    settings, inputs = read_inputs(model_params, objective_params, params)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
@@ -84,8 +82,8 @@ def main() -> None:
         )
         history = fit(trainer, validation, report)
         filled = None
-        if features is not None:
-            filled = fill_new_items(trainer.model, features, inputs.sequences)
+        if fills_new_items(params):
+            filled = fill_new_items(trainer.model, inputs.features, inputs.sequences)
             report(f"{filled:,} items that training never saw: embeddings from genres and years")
         if new is not None:
             description = model_description(
@@ -102,13 +100,31 @@ def main() -> None:
             keep_timing(details, timing(history))
 
 
-def read_inputs() -> Inputs:
-    dataset = read_split_facts(TRAIN)
+def read_facts() -> SplitFacts:
+    facts = read_split_facts(TRAIN)
     check_same_data(
-        dataset, read_split_facts(VALID), known_path=TRAIN, found_path=VALID, remedy=SPLIT_AGAIN
+        facts, read_split_facts(VALID), known_path=TRAIN, found_path=VALID, remedy=SPLIT_AGAIN
     )
+    return facts
+
+
+def read_inputs(
+    model_params: ModelParams, objective_params: ObjectiveParams, params: TrainParams
+) -> tuple[Settings, Inputs]:
+    """What split left, and the parameters with what they leave to the data."""
+    dataset = read_facts()
+    settings = Settings(model_params.resolve(dataset.name), objective_params, params)
+    needs = needs_of(settings)
+    check_columns_in(needs, dataset)
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
-    return Inputs(dataset, Sequences.load(TRAIN, **sizes), Targets.load(VALID, **sizes))
+    sequences = Sequences.load(TRAIN, **sizes, columns=columns_in(needs))
+    features = read_features(TRAIN) if GENRES in needs or fills_new_items(params) else None
+    known = known_of(sequences, features)
+    check_known(needs, known, dataset.name)
+    if fills_new_items(params):
+        check_features(features, dataset.name)
+    inputs = Inputs(dataset, sequences, Targets.load(VALID, **sizes), features)
+    return settings._replace(known=known), inputs
 
 
 def _say_nothing(_: str) -> None:

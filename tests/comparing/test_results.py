@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -13,20 +14,29 @@ import pytest
 import yaml
 from places import ROOT
 from result_pages import fill_page
-from result_tables import METRICS, Table, collect, load_tables
+from result_tables import METRICS, Table, collect, load_tables, named_tables
 from toy_results import random_ranks, seeded, write_results
+from workloads import params_with
 
+from sasrec.base.errors import UserError
 from sasrec.base.params import Section
 from sasrec.model.params import ModelParams
+from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.metrics import summarise
+from sasrec.ranking.params import EvaluateParams
 from sasrec.sources.params import DataParams
+from sasrec.splitting.cutting import SplitParams
 from sasrec.training.trainer import TrainParams
 
-TABLES = load_tables(ROOT / "benchmarks/results.yaml")
+RESULTS = ROOT / "benchmarks/results.yaml"
+TABLES = load_tables(RESULTS)
 SECTIONS: dict[str, type[Section]] = {
     "data": DataParams,
+    "split": SplitParams,
     "model": ModelParams,
+    "objective": ObjectiveParams,
     "train": TrainParams,
+    "evaluate": EvaluateParams,
 }
 
 CSV_FILES = ("runs", "rows", "differences")
@@ -37,13 +47,72 @@ every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @every_table
 def test_every_experiment_sets_legal_parameters(table):
     for experiment in table.experiments():
-        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        for key, value in experiment.settings.items():
-            section, name = key.split(".")
-            assert name in params[section], key
-            params[section][name] = value
+        params = params_with(experiment.settings)
+        assert list(params) == list(SECTIONS)
         for section, kind in SECTIONS.items():
             kind.model_validate(params[section])
+
+
+def test_settings_stand_on_top_of_the_parameters():
+    before = params_with({})
+    changed = {"train.seed": 7, "objective.augmentation_shares.crop": 0.5}
+    after = params_with(changed)
+    assert after["train"] == before["train"] | {"seed": 7}
+    shares = before["objective"]["augmentation_shares"]
+    assert after["objective"]["augmentation_shares"] == shares | {"crop": 0.5}
+    assert params_with({}) == before
+
+
+@pytest.mark.parametrize(
+    "key", ["seed", "train.sead", "trein.seed", "train.seed.more", "data.synthetic.users"]
+)
+def test_settings_have_keys_of_the_parameters(key):
+    with pytest.raises(UserError, match=rf"params.yaml has no key {key}$"):
+        params_with({key: 7})
+
+
+def test_tables_say_nothing_that_is_not_read():
+    known = {"dataset", "seeds", "more_seeds", "baseline", "rows", "paper"}
+    for name, table in yaml.safe_load(RESULTS.read_text("utf-8"))["tables"].items():
+        assert set(table) <= known, name
+        assert set(table.get("more_seeds", ())) <= set(table["rows"]), name
+
+
+def test_more_seeds_of_a_row(tmp_path):
+    content = {
+        "datasets": {"tiny": {}},
+        "rows": {"one": {}, "two": {}},
+        "tables": {
+            "small": {"dataset": "tiny", "baseline": "one", "rows": ["one", "two"]}
+            | {"seeds": [7], "more_seeds": {"one": [7, 8]}}
+        },
+    }
+    (tmp_path / "results.yaml").write_text(yaml.safe_dump(content))
+    table = load_tables(tmp_path / "results.yaml")["small"]
+    names = ["tiny-one-7", "tiny-one-8", "tiny-two-7"]
+    assert [experiment.name for experiment in table.experiments()] == names
+
+
+@pytest.mark.parametrize("names", [[], ["small"], ["variants-ml-1m", "small"]])
+def test_tables_are_named(names):
+    with pytest.raises(UserError, match="name one or more of the tables variants-ml-1m, "):
+        named_tables(TABLES, names)
+
+
+@every_table
+def test_the_commands_on_the_page_are_the_experiments(table):
+    page = (ROOT / "docs/results.md").read_text("utf-8")
+    own = page.split(f"<!-- {table.name} -->\n")[1].split("<!-- end -->")[0]
+    commands = [line for line in own.splitlines() if line.startswith("dvc ")]
+    for row, command in zip(table.settings, commands, strict=True):
+        words = shlex.split(command)
+        assert words[:4] == ["dvc", "exp", "run", "--queue"]
+        assert words[4::2] == ["-S"] * len(words[5::2])
+        settings = dict(word.split("=", 1) for word in words[5::2])
+        seeds = [int(seed) for seed in settings.pop("train.seed").split(",")]
+        values = {key: yaml.safe_load(value) for key, value in settings.items()}
+        expected = [values | {"train.seed": seed} for seed in seeds]
+        assert [experiment.settings for experiment in table.experiments(row)] == expected
 
 
 def test_equal_names_are_equal_experiments():
@@ -94,8 +163,7 @@ def folder(tmp_path) -> Path:
     pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
     runs = [
         {"experiment": f"tiny-one-{seed}", "best_epoch": seed * 10, "epochs": seed * 20}
-        | {"seconds_per_epoch": seconds}
-        for seed, seconds in ((7, 1.25), (8, None))
+        for seed in (7, 8)
     ]
     pd.DataFrame(runs).to_csv(tmp_path / "runs.csv", index=False)
     columns = ["table", "row", "protocol", "metric", "difference", "low", "high", "shown"]
@@ -130,7 +198,6 @@ def experiments(here):
         test = {"sampled_100": metrics, "full": metrics}
         (folder / "metrics" / "test.json").write_text(json.dumps(test))
         training = {"best_epoch": seed, "epochs": 9, "valid": {"sampled_100": {"NDCG@10": 0.25}}}
-        training |= {"seconds_per_epoch": 0.5} if seed == 7 else {}
         (folder / "metrics" / "train_details.json").write_text(json.dumps(training))
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "ran"]):
         identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
@@ -148,8 +215,6 @@ def test_finished_rows_are_collected(experiments):
                                                     for seed in (7, 8))]  # fmt: skip
     assert runs["epochs"].tolist() == [3, 9, 9, 9, 9]
     assert runs["sampled_HR@10"].tolist()[1:] == [0.07, 0.08, 0.07, 0.08]
-    assert runs["seconds_per_epoch"].tolist()[1::2] == [0.5, 0.5]
-    assert runs["seconds_per_epoch"].isna().tolist() == [True, False, True, False, True]
     assert set(rows["row"]) == {"one", "two"}
     for row, lift in (("one", 1), ("two", 3)):
         of_runs = [summarise(random_ranks(3 * seed, lift), (10,))["HR@10"] for seed in (7, 8)]
@@ -175,27 +240,44 @@ def test_differences_of_one_run_a_side_are_not_shown(experiments):
     assert not tests["shown"].any()
 
 
-def test_a_table_by_hand(folder):
-    settings = {"one": {"model.variant": "paper"}, "two": {"model.num_blocks": 0}}
-    table = Table(
-        "small",
-        "tiny",
-        {"one": (7, 8), "two": (7,)},
-        "one",
-        settings,
-        {"one": 0.5905, "two": 0.483},
-    )
+ON_PAGE = replace(
+    SMALL,
+    seeds={"one": (7, 8), "two": (7,)},
+    settings={"one": {"model.variant": "paper"}, "two": {"model.num_blocks": 0}},
+)
+CELL = "0.5000 ± 0.0125 (0.250 to 0.750)"
+
+
+def filled(table: Table, folder: Path) -> list[str]:
+    """Lines of a page with the place of the costs, and that of `table`."""
     page = folder / "page.md"
-    page.write_text("before\n<!-- small -->\nold\n<!-- end -->\nafter\n")
-    fill_page({"small": table}, page, folder)
-    cell = "0.5000 ± 0.0125 (0.250 to 0.750)"
-    assert page.read_text().splitlines()[1:] == [
+    places = (f"<!-- {name} -->\nold\n<!-- end -->\n" for name in ("costs", table.name))
+    page.write_text(f"before\n{''.join(places)}after\n")
+    fill_page({table.name: table}, page, folder)
+    return page.read_text().splitlines()
+
+
+def write_costs(folder: Path, rows: dict[tuple[str, str], float]) -> None:
+    lines = [
+        {"dataset": dataset, "row": row, "seconds_per_epoch": seconds}
+        | {"threads": 2, "machine": "Abacus"}
+        for (dataset, row), seconds in rows.items()
+    ]
+    pd.DataFrame(lines).to_csv(folder / "costs.csv", index=False)
+
+
+def test_a_table_by_hand(folder):
+    table = replace(ON_PAGE, paper={"one": 0.5905, "two": 0.483})
+    assert filled(table, folder) == [
+        "before",
+        "<!-- costs -->",
+        "<!-- end -->",
         "<!-- small -->",
         "| row | paper's NDCG@10 | HR@10 sampled | NDCG@10 sampled | HR@10 full | NDCG@10 full "
-        "| best epoch | epochs | s an epoch |",
-        "|" + " --- |" * 9,
-        f"| `one` | 0.5905 |{f' {cell} |' * 4} 70, 80 | 140, 160 | 1.2 |",
-        f"| `two` | 0.4830 |{' not run yet |' * 4}  |  |  |",
+        "| best epoch | epochs |",
+        "|" + " --- |" * 8,
+        f"| `one` | 0.5905 |{f' {CELL} |' * 4} 70, 80 | 140, 160 |",
+        f"| `two` | 0.4830 |{' not run yet |' * 4}  |  |",
         "",
         "```bash",
         "dvc exp run --queue -S model.variant=paper -S train.seed=7,8",
@@ -204,3 +286,46 @@ def test_a_table_by_hand(folder):
         "<!-- end -->",
         "after",
     ]
+
+
+def test_costs_by_hand(folder):
+    # 75 epochs of 12 s to the best one, in the mean of two seeds.
+    write_costs(folder, {("tiny", "one"): 12, ("tiny", "two"): 0.346, ("other", "one"): 99})
+    lines = filled(ON_PAGE, folder)
+    assert "(Abacus, 2 threads)" in lines[2]
+    assert "[costs.csv](results/costs.csv)" in lines[2]
+    table = lines.index("<!-- small -->")
+    assert lines[table + 1].endswith("| best epoch | epochs | s an epoch | min to the best epoch |")
+    assert lines[table + 3].endswith("| 70, 80 | 140, 160 | 12.00 | 15.0 |")
+    assert lines[table + 4].endswith("|  |  | 0.35 |  |")
+
+
+def test_rows_without_a_cost_have_empty_cells(folder):
+    write_costs(folder, {("tiny", "two"): 2, ("other", "one"): 99})
+    lines = filled(ON_PAGE, folder)
+    table = lines.index("<!-- small -->")
+    assert lines[table + 3].endswith("| 70, 80 | 140, 160 |  |  |")
+    assert lines[table + 4].endswith("|  |  | 2.00 |  |")
+
+
+def test_costs_of_other_rows_leave_no_columns(folder):
+    without = filled(ON_PAGE, folder)
+    write_costs(folder, {("other", "one"): 99, ("tiny", "three"): 1})
+    lines = filled(ON_PAGE, folder)
+    assert lines[lines.index("<!-- small -->") :] == without[without.index("<!-- small -->") :]
+
+
+def test_a_table_without_any_run(folder):
+    table = replace(ON_PAGE, name="new", dataset="empty", settings={"none": {}, "yet": {}},
+                    seeds={"none": (7,), "yet": (7,)}, baseline="none")  # fmt: skip
+    lines = filled(table, folder)
+    place = lines.index("<!-- new -->")
+    for number, row in enumerate(table.settings, place + 3):
+        assert lines[number] == f"| `{row}` |{' not run yet |' * 4}  |  |"
+    assert lines[place + 6] == "```bash"
+
+
+def test_a_page_without_a_place(folder):
+    (folder / "page.md").write_text("<!-- costs -->\n<!-- end -->\n")
+    with pytest.raises(UserError, match=r"page.md: no place <!-- small -->"):
+        fill_page({"small": ON_PAGE}, folder / "page.md", folder)

@@ -9,24 +9,31 @@ Shapes: L length, D hidden size, N items.
 import math
 
 import numpy as np
+from toys import GENRES, LEVELS, genres_of, rating_of, time_of
 
 from sasrec.model.config import ModelConfig
+from sasrec.model.time_gap import NOT_KNOWN
 
 Weights = dict[str, np.ndarray]
 ITEMS, OUTPUT = "inputs.parts.item.embedding.weight", "output_embedding.weight"
 
 
 def states(weights: Weights, items: list[int], config: ModelConfig) -> np.ndarray:
-    """States [L, D] after each of `items`, oldest first."""
-    assert config.inputs == ["item"], config.inputs
+    """States [L, D] after each of `items`, oldest first; what else is known of them, toys say."""
     size = config.hidden_size
-    x = np.zeros((len(items), size))
+    x, attributes = np.zeros((len(items), size)), np.zeros((len(items), size))
     for t, item in enumerate(items):
-        x[t] = weights[ITEMS][item] * math.sqrt(size)
+        own = weights[ITEMS][item] * math.sqrt(size)
+        x[t] = own
+        for name in config.inputs:
+            if name != "item":
+                x[t] += INPUTS[name](below(weights, f"inputs.parts.{name}"), items, t, own)
+        if config.attention == "decoupled" and config.num_blocks:
+            attributes[t] = genre_mean(below(weights, "attributes"), items, t, own)
         if config.position == "learned":
             x[t] += weights["inputs.position.embedding.weight"][len(items) - 1 - t]
     for number in range(config.num_blocks):
-        x = block(below(weights, f"blocks.{number}"), x, config)
+        x = block(below(weights, f"blocks.{number}"), x, config, attributes)
     return normed(weights, "last_norm", x)
 
 
@@ -48,14 +55,47 @@ def loss(
     return total
 
 
-def block(w: Weights, x: np.ndarray, config: ModelConfig) -> np.ndarray:
+def rating_vector(w: Weights, items: list[int], t: int, own: np.ndarray) -> np.ndarray:
+    rating = rating_of(items[t])
+    if math.isnan(rating):
+        return np.zeros_like(own)
+    reached = [level for level, least in enumerate(LEVELS) if rating >= least]
+    return w["embedding.weight"][max(reached, default=0)]
+
+
+def gap_vector(w: Weights, items: list[int], t: int, own: np.ndarray) -> np.ndarray:
+    """By the binary digits of the gap, written out; row 0 is the first one's."""
+    if t == 0:
+        return w["embedding.weight"][0]
+    after = len(items) - 1 - t
+    before, time = time_of(items[t - 1], after + 1), time_of(items[t], after)
+    if NOT_KNOWN in (before, time):
+        return np.zeros_like(own)
+    return w["embedding.weight"][1 + len(f"{time - before:b}".lstrip("0"))]
+
+
+def genre_mean(w: Weights, items: list[int], t: int, own: np.ndarray) -> np.ndarray:
+    assert len(w["embedding.weight"]) == len(GENRES)
+    rows = [w["embedding.weight"][genre] for genre in genres_of(items[t])]
+    return sum(rows) / len(rows) if rows else np.zeros_like(own)
+
+
+def genre_mixture(w: Weights, items: list[int], t: int, own: np.ndarray) -> np.ndarray:
+    """What makes g own + (1 - g) genres of the item's own."""
+    genres = genre_mean(w, items, t, own)
+    (logits,) = linear(w, "gate", np.concatenate([own, genres])[None])
+    gate = 1 / (1 + np.exp(-logits))
+    return gate * own + (1 - gate) * genres - own
+
+
+def block(w: Weights, x: np.ndarray, config: ModelConfig, attributes: np.ndarray) -> np.ndarray:
     """One block, [L, D] to [L, D]."""
     r = 1.0 if config.residual else 0.0
     attend = ATTENTIONS[config.attention]
     feed_forward = FEED_FORWARDS[config.feed_forward]
     attention_weights, feed_forward_weights = below(w, "attention"), below(w, "feed_forward")
     if config.variant == "post_norm":
-        attended = attend(attention_weights, x, x, config)
+        attended = attend(attention_weights, x, x, config, attributes)
         y = normed(w, "attention_norm", r * x + attended)
         return normed(w, "feed_forward_norm", r * y + feed_forward(feed_forward_weights, y))
     n = normed(w, "attention_norm", x)
@@ -64,26 +104,45 @@ def block(w: Weights, x: np.ndarray, config: ModelConfig) -> np.ndarray:
         "paper": (n, n, x),
         "normed_residual": (n, n, n),
     }[config.variant]
-    y = r * added + attend(attention_weights, query, context, config)
+    y = r * added + attend(attention_weights, query, context, config, attributes)
     z = normed(w, "feed_forward_norm", y)
     return r * (y if config.variant == "paper" else z) + feed_forward(feed_forward_weights, z)
 
 
 def softmax_attention(
-    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig
+    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig, attributes: np.ndarray
 ) -> np.ndarray:
     return projected(w, heads(w, x, context, config))
 
 
 def gated_attention(
-    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig
+    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig, attributes: np.ndarray
 ) -> np.ndarray:
     gate = 1 / (1 + np.exp(-linear(w, "gate", x)))
     return projected(w, heads(w, x, context, config) * gate)
 
 
-def heads(w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig) -> np.ndarray:
-    """Each position looks at itself and those before it, one head after the other."""
+def decoupled_attention(
+    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig, attributes: np.ndarray
+) -> np.ndarray:
+    """Scores of items and scores of attributes, added up."""
+    q, k = (linear(w, f"attribute_{name}", attributes) for name in ("query", "key"))
+    return projected(w, heads(w, x, context, config, (q, k)))
+
+
+def heads(
+    w: Weights,
+    x: np.ndarray,
+    context: np.ndarray,
+    config: ModelConfig,
+    others: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Each position looks at itself and those before it, one head after the other.
+
+    Args:
+        others: a second pair of queries and keys [L, D], which know no positions.
+    """
+    other_q, other_k = others or (np.zeros_like(x), np.zeros_like(x))
     q, k, v = linear(w, "query", x), linear(w, "key", context), linear(w, "value", context)
     length, size = q.shape
     width = size // config.num_heads
@@ -95,6 +154,7 @@ def heads(w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig) -
         for t in range(length):
             logits = [
                 sum(a * b for a, b in zip(turned_q[t], turned_k[s], strict=True)) / math.sqrt(width)
+                + sum(other_q[t, i] * other_k[s, i] for i in head) / math.sqrt(width)
                 + BIASES[config.position](below(w, "position"), number, t - s)
                 for s in range(t + 1)
             ]
@@ -142,7 +202,17 @@ def swiglu(w: Weights, x: np.ndarray) -> np.ndarray:
 
 
 # A row for each row of the model's tables.
-ATTENTIONS = {"softmax": softmax_attention, "gated": gated_attention}
+INPUTS = {
+    "rating": rating_vector,
+    "time_gap": gap_vector,
+    "genres": genre_mean,
+    "genres_gated": genre_mixture,
+}
+ATTENTIONS = {
+    "softmax": softmax_attention,
+    "gated": gated_attention,
+    "decoupled": decoupled_attention,
+}
 FEED_FORWARDS = {"relu": relu_feed_forward, "swiglu": swiglu}
 TURNS = {"learned": not_turned, "none": not_turned, "relative": not_turned, "rotary": turned}
 BIASES = {"learned": no_bias, "none": no_bias, "rotary": no_bias, "relative": bias_by_distance}

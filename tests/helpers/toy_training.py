@@ -2,7 +2,13 @@
 
 import numpy as np
 import torch
-from toys import toy_config, toy_objective_params, toy_sequences, toy_train_params
+from toys import (
+    toy_config,
+    toy_known,
+    toy_objective_params,
+    toy_sequences,
+    toy_train_params,
+)
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
@@ -44,11 +50,13 @@ def trainer_of(
     **params,
 ):
     """A trainer on the CPU, as stages/train.py makes one; `params` are keys of `train`."""
-    model = SASRec(toy_config(**CONFIG | (config or {})), num_items, seed=model_seed)
+    config = toy_config(**CONFIG | (config or {}))
+    model = SASRec(config, num_items, model_seed, toy_known(num_items))
     sequences = sequences or toy_sequences(HISTORIES)
     values = toy_objective_params(**{"num_negatives": 1} | (objective or {}))
     settings = toy_train_params(**PARAMS | params)
-    what = build_objective(values, sequences, num_items, CPU)
+    size = config.hidden_size
+    what = build_objective(values, sequences, num_items, CPU, hidden_size=size)
     plain = settings.kernels == "plain" or settings.precision != "float32" or settings.compile
     if loops and not plain:
         attach(DROP_INS, model, what)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from toy_losses import toy_loss
-from toys import OPTIONS, ROWS_OF_TABLES, toy_config, toy_model, toy_objective_params
+from toys import EVERY_ROW, OPTIONS, toy_config, toy_known, toy_model, toy_objective_params
 
 from sasrec.base.errors import UserError
 from sasrec.kernels import check, fused_block, last, prepare, tables
@@ -27,14 +27,14 @@ def loops_as_they_are_needed(monkeypatch):
 
 
 def compare(config=None, loss=None):
-    check.check_drop_ins(tables.DROP_INS, config or toy_config(), loss, CPU)
+    check.check_drop_ins(tables.DROP_INS, config or toy_config(), loss, CPU, toy_known())
 
 
 def louder(function):
     return lambda *arguments, **options: 1.01 * function(*arguments, **options)
 
 
-@pytest.mark.parametrize("row", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+@pytest.mark.parametrize("row", EVERY_ROW.values(), ids=EVERY_ROW)
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_they_agree(row, option):
     compare(toy_config(dropout=0.5, **option | row), toy_loss())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from toys import DESCRIPTION, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
+from toys import DESCRIPTION, GENRES, INPUT_ROWS, NUM_ITEMS, ROWS, toy_batch, toy_config, toy_model
 
 from sasrec.base.errors import UserError
 from sasrec.model.checkpoint import load_model, save_model
@@ -31,6 +31,7 @@ def saved(folder: Path, **changes: object) -> SASRec:
         *({"position": name} for name in POSITIONS),
         *({"attention": name} for name in ATTENTIONS),
         *({"feed_forward": name} for name in FEED_FORWARDS),
+        *INPUT_ROWS.values(),
     ],
 )
 def test_the_same_scores_come_back(tmp_path, variant, changes):
@@ -52,6 +53,11 @@ def test_what_is_written(tmp_path):
     assert content["config"]["variant"] == "paper"
     assert (content["num_items"], content["best_epoch"]) == (23, 7)
     assert content["data"]["name"] == "toy"
+    assert content["known"] == {
+        "rating_levels": [1.0, 2.0, 3.5],
+        "genres": list(GENRES),
+        "most_genres": 3,
+    }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 
@@ -70,6 +76,10 @@ def edit(folder: Path, **changes: object) -> None:
 
 def edit_config(folder: Path, **changes: object) -> None:
     edit(folder, config=json.loads((folder / "model.json").read_text())["config"] | changes)
+
+
+def edit_known(folder: Path, **changes: object) -> None:
+    edit(folder, known=json.loads((folder / "model.json").read_text())["known"] | changes)
 
 
 def truncate(folder: Path, size: int) -> None:
@@ -164,11 +174,80 @@ DAMAGE = {
 }
 
 
+TABLE = "inputs.parts.genres.table"
+
+
+def put_genres(folder: Path, held: torch.Tensor) -> None:
+    path = folder / "model.safetensors"
+    save_file(load_file(path) | {TABLE: held}, path)
+
+
+DAMAGE_OF_KNOWN = {
+    "no rating levels": (
+        lambda folder: edit_known(folder, rating_levels=[]),
+        r"model\.json: model\.inputs with rating needs known\.rating_levels, which is empty; run",
+    ),
+    "other rating levels": (
+        lambda folder: edit_known(folder, rating_levels=[1.0, 2.0]),
+        r"rating\.embedding\.weight has the shape \(3, 6\), expected \(2, 6\)",
+    ),
+    "falling levels": (
+        lambda folder: edit_known(folder, rating_levels=[3.0, 2.0, 1.0]),
+        "expected rising numbers",
+    ),
+    "no genres": (
+        lambda folder: edit_known(folder, genres=[]),
+        r"model\.json: model\.inputs with genres needs known\.genres, which is empty; run",
+    ),
+    "more genres": (
+        lambda folder: edit_known(folder, genres=["Action"]),
+        r"genres\.embedding\.weight has the shape \(5, 6\), expected \(1, 6\)",
+    ),
+    "wider": (
+        lambda folder: edit_known(folder, most_genres=1 << 20),
+        r"genres\.table has the shape \(24, 3\), expected \(24, 1048576\)",
+    ),
+    "no table": (
+        lambda folder: put_genres(folder, torch.zeros(())),
+        r"genres\.table has the shape \(\), expected \(24, 3\)",
+    ),
+    "a table of floats": (
+        lambda folder: put_genres(folder, torch.zeros(24, 3)),
+        r"genres\.table holds torch\.float32, expected int32; run",
+    ),
+    "numbers of no genre": (
+        lambda folder: put_genres(folder, torch.full((24, 3), 6, dtype=torch.int32)),
+        r"genres\.table has numbers from 6 to 6, expected 0 to 5; run",
+    ),
+    "numbers below 0": (
+        lambda folder: put_genres(folder, torch.full((24, 3), -1, dtype=torch.int32)),
+        r"genres\.table has numbers from -1 to -1, expected 0 to 5; run",
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     saved(folder)
     return folder
+
+
+@pytest.mark.parametrize(("damage", "text"), DAMAGE_OF_KNOWN.values(), ids=DAMAGE_OF_KNOWN)
+def test_damage_of_what_a_model_knows_is_one_sentence(tmp_path, damage, text):
+    saved(tmp_path, inputs=["item", "rating", "genres"])
+    damage(tmp_path)
+    with pytest.raises(UserError, match=text) as caught:
+        load_model(tmp_path, CPU)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_says_nothing_of_its_data_knows_nothing(tmp_path):
+    saved(tmp_path)
+    content = json.loads((tmp_path / "model.json").read_text())
+    del content["known"]  # as before there was something to know
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    assert load_model(tmp_path, CPU).known.genres == ()
 
 
 @pytest.mark.parametrize(("damage", "text"), DAMAGE.values(), ids=DAMAGE)

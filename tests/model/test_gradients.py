@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference
 from toy_losses import loss_of, negatives_of, targets_of
-from toys import OPTIONS, ROWS, ROWS_OF_TABLES, toy_batch, toy_config, toy_model
+from toys import EVERY_ROW, OPTIONS, ROWS, toy_batch, toy_config, toy_model
 
 from sasrec.model.config import ModelConfig
 
@@ -21,7 +21,7 @@ def reference_loss(weights: reference.Weights, config: ModelConfig) -> float:
     return total / sum(map(len, ROWS))
 
 
-@pytest.mark.parametrize("row", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+@pytest.mark.parametrize("row", EVERY_ROW.values(), ids=EVERY_ROW)
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_gradients_are_the_slope_of_the_formulas(row, option):
     config = toy_config(**option | row)

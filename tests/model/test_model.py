@@ -1,5 +1,7 @@
 """The model against its loop-written restatement, and what must hold for every row of a table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference
@@ -8,16 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from toys import (
+    EVERY_ROW,
+    INPUT_ROWS,
     LAYOUTS,
     MAX_LENGTH,
     NUM_ITEMS,
     OPTIONS,
     ROWS,
-    ROWS_OF_TABLES,
     TABLES,
     by_row,
     toy_batch,
+    toy_columns,
     toy_config,
+    toy_known,
     toy_model,
     toy_sequences,
 )
@@ -29,7 +34,7 @@ from sasrec.model.sasrec import SASRec, count_parameters
 EXACT = {"rtol": 0, "atol": 0}
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
-every_row = pytest.mark.parametrize("row", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+every_row = pytest.mark.parametrize("row", EVERY_ROW.values(), ids=EVERY_ROW)
 every_option = pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
@@ -59,8 +64,12 @@ def test_states_and_scores_are_those_of_the_formulas(row, option):
     assert_as_restated(toy_config(**option | row))
 
 
+CHOICES = {key: st.sampled_from(list(table)) for key, table in TABLES.items()}
+CHOICES["inputs"] = st.sampled_from([["item"], *(row["inputs"] for row in INPUT_ROWS.values())])
+
+
 @settings(max_examples=40)
-@given(st.fixed_dictionaries({key: st.sampled_from(list(table)) for key, table in TABLES.items()}))
+@given(st.fixed_dictionaries(CHOICES))
 def test_rows_of_different_tables_go_together(rows):
     assert_as_restated(toy_config(num_heads=2, num_blocks=1, **rows))
 
@@ -122,7 +131,8 @@ def test_what_other_rows_hold_changes_nothing(row):
 def test_what_stands_in_padding_changes_nothing_real(row, layout):
     model = toy_model(toy_config(**row))
     batch = toy_batch(ROWS, layout)
-    filled = Batch(torch.where(batch.layout.real, batch.items, 9), batch.layout)
+    items = torch.where(batch.layout.real, batch.items, 9)
+    filled = Batch(items, batch.layout, toy_columns(items, batch.layout))
     torch.testing.assert_close(
         model(filled)[batch.layout.real], model(batch)[batch.layout.real], **EXACT
     )
@@ -146,7 +156,7 @@ def test_dropout_is_for_training_alone_and_follows_its_seed(row):
 def test_parameters_are_counted_without_building_the_model(row, option):
     config = toy_config(**option | row)
     built = sum(weight.numel() for weight in toy_model(config).parameters())
-    assert count_parameters(config, NUM_ITEMS) == built
+    assert count_parameters(config, NUM_ITEMS, toy_known()) == built
 
 
 def test_positions_count_from_the_end():
@@ -169,6 +179,7 @@ def test_only_the_most_recent_items_are_seen(row, layout):
     long = [(7 * i) % NUM_ITEMS + 1 for i in range(MAX_LENGTH + 6)]
     reader = SequenceReader(toy_sequences([long]), MAX_LENGTH, torch.device("cpu"), layout=layout)
     batch, _ = reader.histories(np.array([1]))
+    batch = replace(batch, columns=toy_columns(batch.items, batch.layout))
     alone = model.last_states(toy_batch([long[-MAX_LENGTH:]]))
     torch.testing.assert_close(model.last_states(batch), alone, **CLOSE)
 

@@ -11,6 +11,7 @@ from toy_stages import NUM_ITEMS, NUM_USERS, run, sentence_of, tree
 import recommend
 from sasrec.base.errors import UserError
 from sasrec.model.checkpoint import load_model
+from sasrec.ranking.recommending import History
 from sasrec.ranking.recommending import recommend as best_after
 
 USER = 6  # whose last item is new to the user
@@ -32,7 +33,8 @@ def printed(monkeypatch, capsys, *arguments):
 
 def expected(folder, history, k=10, **options):
     model = load_model(folder / "data/model", torch.device("cpu"))
-    return [f"i{item}" for item in best_after(model, history, k, **options)[0]]
+    items, _ = best_after(model, History.of_items(history, ()), k, **options)
+    return [f"i{item}" for item in items]
 
 
 def test_everything_that_is_known_of_a_user_counts(folder, monkeypatch, capsys):

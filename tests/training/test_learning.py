@@ -7,10 +7,10 @@ import pytest
 import torch
 from toy_training import trainer_of
 from toys import (
+    EVERY_ROW,
     NUM_ITEMS,
     OPTIONS,
     ROWS,
-    ROWS_OF_TABLES,
     toy_batch,
     toy_config,
     toy_model,
@@ -27,7 +27,7 @@ INNER = "blocks.{}.feed_forward.inner.weight"
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
-@pytest.mark.parametrize("part", ROWS_OF_TABLES.values(), ids=ROWS_OF_TABLES)
+@pytest.mark.parametrize("part", EVERY_ROW.values(), ids=EVERY_ROW)
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_every_weight_learns_and_row_0_does_not(part, option):
     model = toy_model(toy_config(**option | part)).train()

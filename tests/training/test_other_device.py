@@ -9,10 +9,12 @@ import pytest
 import torch
 from toy_training import HISTORIES
 from toys import (
+    EVERY_ROW,
     OPTIONS,
-    ROWS_OF_TABLES,
     toy_config,
+    toy_known,
     toy_objective_params,
+    toy_rated,
     toy_sequences,
 )
 
@@ -27,9 +29,10 @@ from sasrec.objectives.tables import LOSSES
 from sasrec.objectives.views.tables import AUGMENTATIONS
 
 META, NUM_ITEMS = torch.device("meta"), 13
-PARTS = {name: {"model": row} for name, row in ROWS_OF_TABLES.items()}
+PARTS = {name: {"model": row} for name, row in EVERY_ROW.items()}
 PARTS |= {name: {"model": option} for name, option in OPTIONS.items()}
 PARTS |= {f"loss: {name}": {"objective": {"loss": name}} for name in LOSSES}
+PARTS["ratings"] = {"objective": {"rating_weight": 0.5}}
 PARTS |= {f"contrast: {name}": {"objective": {"contrast": name}} for name in CONTRASTS}
 PARTS |= {
     f"augmentation: {name}": {
@@ -43,27 +46,30 @@ every_part = pytest.mark.parametrize("changes", PARTS.values(), ids=PARTS)
 
 def model_of(**changes: object) -> SASRec:
     """With the drop-ins of a GPU."""
-    model = SASRec(toy_config(dropout=0.2, max_length=5, **changes), NUM_ITEMS, seed=1).to(META)
+    config = toy_config(dropout=0.2, max_length=5, **changes)
+    model = SASRec(config, NUM_ITEMS, 1, toy_known(NUM_ITEMS)).to(META)
     attach([row for row in DROP_INS if not row.needs_cpu], model)
     return model
 
 
 def reader_for(model: SASRec) -> SequenceReader:
-    return SequenceReader(toy_sequences(HISTORIES), 5, META, layout=layout_for(model))
+    sequences = toy_rated(toy_sequences(HISTORIES))
+    columns = ("rating", "timestamp")
+    return SequenceReader(sequences, 5, META, layout=layout_for(model), columns=columns)
 
 
 @every_part
 def test_a_step_waits_for_nothing_and_mixes_no_devices(changes):
     model = model_of(**changes.get("model", {}))
     params, sequences = toy_objective_params(**changes.get("objective", {})), reader_for(model)
-    objective = build_objective(params, sequences.sequences, NUM_ITEMS, META)
+    objective = build_objective(params, sequences.sequences, NUM_ITEMS, META, hidden_size=6)
     batch = sequences.training_batch(np.array([3, 4, 5]))
     prepared = objective.prepare(batch, None)
     total = objective(model, model, batch, prepared)
     (total / 10).backward()
     assert total.device == META
     assert batch.inputs.layout.real.shape == (15,)  # whatever the histories' lengths
-    for name, weight in model.named_parameters():
+    for name, weight in [*model.named_parameters(), *objective.named_parameters()]:
         assert weight.grad.device == META, name
 
 

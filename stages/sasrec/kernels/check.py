@@ -17,6 +17,7 @@ from sasrec.batching.batches import Batch
 from sasrec.batching.layout import Layout, lay_out_fixed, lay_out_packed
 from sasrec.kernels.drop_ins import DropIn, attach, is_attached, plainly
 from sasrec.model.config import ModelConfig
+from sasrec.model.known import Known
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.losses import Loss
 
@@ -50,17 +51,24 @@ class Case(NamedTuple):
 
 
 def check_drop_ins(
-    drop_ins: list[DropIn], config: ModelConfig, loss: Loss | None, device: torch.device
+    drop_ins: list[DropIn],
+    config: ModelConfig,
+    loss: Loss | None,
+    device: torch.device,
+    known: Known = Known(),  # noqa: B008, it is immutable
 ) -> None:
     """Compare on `device`, by all threads and without dropout.
+
+    The model's inputs are items alone: none of the others has a drop-in, and they need columns.
 
     Raises:
         UserError: a drop-in and what it stands for differ: one was changed without the other.
     """
     limit = FAR_WITH_FEW.get(config.hidden_size, FAR)
-    few = {"num_blocks": min(config.num_blocks, 1)}
+    few: dict[str, object] = {"num_blocks": min(config.num_blocks, 1), "inputs": ["item"]}
     few["max_length"] = min(config.max_length, max(LENGTHS))
-    model = SASRec(config.model_copy(update=few), NUM_ITEMS, seed=1).to(device).eval()
+    small = config.model_copy(update=few)
+    model = SASRec(small, NUM_ITEMS, 1, known.of_items(NUM_ITEMS)).to(device).eval()
     _draw_weights(model)
     loss = copy.deepcopy(loss)
     roots = [model] if loss is None else [model, loss]

@@ -46,7 +46,7 @@ def prepare(
     hows = attach(drop_ins, *roots)
     if LOOPS in hows.values():
         load_loops(report)
-    check_drop_ins(drop_ins, model.config, loss, device)
+    check_drop_ins(drop_ins, model.config, loss, device, model.known)
     report(_line(hows, loss))
 
 

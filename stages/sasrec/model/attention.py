@@ -29,7 +29,12 @@ class SoftmaxAttention(nn.Module):
         position: what it knows of positions.
         dropout: of the attention weights.
         projects: a linear layer on the heads' results: the authors have none, PyTorch ports do.
+
+    Attributes:
+        reads_attributes: whether `forward` takes the items' attributes [T, D] as a last argument.
     """
+
+    reads_attributes = False
 
     def __init__(
         self, sizes: Sizes, position: PositionInAttention, dropout: Dropout, *, projects: bool
@@ -50,15 +55,25 @@ class SoftmaxAttention(nn.Module):
 
     def attended(self, x: Tensor, context: Tensor, layout: Layout) -> Tensor:
         """The heads' results side by side, [T, D]."""
+        query, key = self.query_and_key(x, context, layout)
+        return self.results(query, key, self.value(context), layout)
+
+    def query_and_key(self, x: Tensor, context: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+        """[T, H, d] each, turned by their positions."""
         assert len(layout.real) == len(x) == len(context), (layout.lengths, x.shape, context.shape)
-        query, key, value = (
-            part.unflatten(1, (self.num_heads, -1))  # [T, H, d]
-            for part in (self.query(x), self.key(context), self.value(context))
-        )
-        query, key = self.position.turn(query, key, layout)
-        rows = zip(*(layout.to_rows(part) for part in (query, key, value)), strict=True)
+        query, key = self.heads(self.query(x)), self.heads(self.key(context))
+        return self.position.turn(query, key, layout)
+
+    def results(self, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
+        """Of queries and keys [T, H, ...] and values [T, D]: [T, D]."""
+        parts = (query, key, self.heads(value))
+        rows = zip(*(layout.to_rows(part) for part in parts), strict=True)
         results = [attend(*row, self.position.bias(row[0].shape[1]), self.dropout) for row in rows]
         return layout.from_rows(results).flatten(1)
+
+    def heads(self, x: Tensor) -> Tensor:
+        """[T, D] as [T, H, d]."""
+        return x.unflatten(1, (self.num_heads, -1))
 
 
 class GatedAttention(SoftmaxAttention):
@@ -82,6 +97,8 @@ def attend(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, dropout: Dropout
 ) -> Tensor:
     """The formula for B rows: each [B, W, H, d] to [B, W, H, d].
+
+    Queries and keys may be of another size than values; it is their own that scores are divided by.
 
     Args:
         bias: [H, W, W], added to the scores; None for 0.

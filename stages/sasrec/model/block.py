@@ -29,14 +29,19 @@ class Block(nn.Module):
         self.feed_forward_norm = LayerNorm(config.hidden_size)
         self.feed_forward = FEED_FORWARDS[config.feed_forward](config, dropout)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        """[T, D] to [T, D]."""
-        query, key_value, residual = self.attention_inputs(x)
-        return self.after_attention(residual, self.attention(query, key_value, layout))
+    def forward(self, x: Tensor, layout: Layout, *attributes: Tensor) -> Tensor:
+        """[T, D] to [T, D].
 
-    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        Args:
+            attributes: the items' [T, D], one tensor, where the attention reads them; else none.
+        """
+        query, key_value, residual = self.attention_inputs(x)
+        attended = self.attention(query, key_value, layout, *attributes)
+        return self.after_attention(residual, attended)
+
+    def last(self, x: Tensor, layout: Layout, *attributes: Tensor) -> Tensor:
         """[B, D]: what `forward` has at each sequence's latest position."""
-        return self(x, layout)[layout.last_slots]
+        return self(x, layout, *attributes)[layout.last_slots]
 
     def attention_inputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What queries, and keys and values, are made of, and what the results are added to."""

@@ -14,11 +14,14 @@ from sasrec.base.errors import UserError
 from sasrec.base.files import new_file, read_csv, read_json_as, write_json
 from sasrec.data.facts import SplitFacts
 from sasrec.model.config import Kernels, ModelConfig
+from sasrec.model.known import KnownDescription
+from sasrec.model.needs import model_needs
 from sasrec.model.sasrec import SASRec
 from sasrec.model.sizes import MOST
 
 STAGE = "train"  # which writes all of it
 AGAIN = f"run `python stages/{STAGE}.py` again"
+NAMES = {"rating": "rating_levels", "genres": "genres"}  # in model.json, of what a model reads
 # The columns, by file, that are drawn.
 CURVES = {
     "training": ("epoch", "train_loss"),
@@ -33,6 +36,7 @@ class ModelDescription(BaseModel):
     """model.json. What it tells beside this is for people.
 
     Attributes:
+        known: what the model was told of its data.
         data: what the model was trained on, to be compared with what it is used on.
         filter_seen: whether validation left the items of a history out of the ranking.
         kernels: what computed it, as train.kernels says.
@@ -42,6 +46,7 @@ class ModelDescription(BaseModel):
 
     config: ModelConfig
     num_items: int = Field(ge=1, le=MOST)
+    known: KnownDescription = KnownDescription()
     best_epoch: int = Field(ge=1)
     data: SplitFacts
     filter_seen: bool
@@ -49,16 +54,17 @@ class ModelDescription(BaseModel):
 
 
 def save_model(folder: Path, model: SASRec, description: dict[str, Any]) -> None:
-    """Write model.safetensors (float32 weights by name) and model.json into `folder`.
+    """Write model.safetensors (weights by name, and items' genres) and model.json into `folder`.
 
-    model.json holds `config` (the ModelConfig), `num_items`, and `description`: what the model
-    was trained on and how, for people.
+    model.json holds `config` (the ModelConfig), `num_items`, `known`, and `description`: what the
+    model was trained on and how, for people.
     """
     weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
     with new_file(folder / "model.safetensors") as temporary:
         temporary.write_bytes(save(weights))
-    content = {"config": model.config.model_dump(), "num_items": model.num_items} | description
-    write_json(folder / "model.json", content)
+    content = {"config": model.config.model_dump(), "num_items": model.num_items}
+    content["known"] = model.known.describe()
+    write_json(folder / "model.json", content | description)
 
 
 def read_description(folder: Path) -> ModelDescription:
@@ -91,9 +97,36 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
     description = read_description(folder)
     path = folder / "model.safetensors"
     weights = _read_weights(path)
-    config = description.config
+    config, num_items = description.config, description.num_items
+    _check_known(folder, description)
+    known = description.known.blank(num_items)
     with torch.device("meta"):  # before so much memory is taken
-        wanted = SASRec(config, description.num_items, seed=0).state_dict()
+        wanted = SASRec(config, num_items, 0, known).state_dict()
+    _check_weights(path, weights, wanted)
+    _check_genres(path, weights, len(known.genres))
+    try:
+        model = SASRec(config, num_items, 0, known)
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())
+        raise UserError(f"{path} does not fit model.json beside it: {detail}; {AGAIN}") from None
+    return model.to(device).eval()
+
+
+def _check_known(folder: Path, description: ModelDescription) -> None:
+    """Raise UserError if the model reads what model.json does not tell of the data."""
+    known = description.known
+    for what, told in (("rating", known.rating_levels), ("genres", known.genres)):
+        asked_by = model_needs(description.config).get(what)
+        if asked_by and not told:
+            raise UserError(
+                f"{folder}/model.json: {asked_by} needs known.{NAMES[what]}, which is empty; "
+                f"{AGAIN}"
+            )
+
+
+def _check_weights(path: Path, weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Raise UserError unless those that are wanted are there, of their shapes and dtypes."""
     for name, weight in wanted.items():
         found, shape = tuple(weights[name].shape) if name in weights else None, tuple(weight.shape)
         if found != shape:
@@ -101,16 +134,22 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
                 f"{path} does not fit model.json beside it: {name} has the shape {found}, "
                 f"expected {shape}; {AGAIN}"
             )
-    for name, weight in weights.items():
-        if weight.dtype != torch.float32:
-            raise UserError(f"{path}: {name} holds {weight.dtype}, expected float32; {AGAIN}")
-    try:
-        model = SASRec(config, description.num_items, seed=0)
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())
-        raise UserError(f"{path} does not fit model.json beside it: {detail}; {AGAIN}") from None
-    return model.to(device).eval()
+        dtype, expected = weights[name].dtype, str(weight.dtype).removeprefix("torch.")
+        if dtype != weight.dtype:
+            raise UserError(f"{path}: {name} holds {dtype}, expected {expected}; {AGAIN}")
+
+
+def _check_genres(path: Path, weights: dict[str, Tensor], num_genres: int) -> None:
+    """Raise UserError where a table of items' genres holds another number than theirs."""
+    for name, table in weights.items():
+        if table.is_floating_point() or not table.numel():
+            continue
+        low, high = (number.item() for number in table.aminmax())
+        if low < 0 or high > num_genres:
+            raise UserError(
+                f"{path}: {name} has numbers from {low} to {high}, expected 0 to {num_genres}; "
+                f"{AGAIN}"
+            )
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

@@ -17,9 +17,11 @@ from sasrec.batching.batches import Batch
 from sasrec.model.block import Block
 from sasrec.model.config import ModelConfig
 from sasrec.model.dropout import Dropout
+from sasrec.model.genres import ItemGenres
 from sasrec.model.inputs import Inputs
+from sasrec.model.known import Known
 from sasrec.model.norm import LayerNorm
-from sasrec.model.tables import INITIALISERS, INPUTS, POSITIONS
+from sasrec.model.tables import ATTENTIONS, INITIALISERS, INPUTS, POSITIONS
 
 
 class SASRec(nn.Module):
@@ -29,18 +31,29 @@ class SASRec(nn.Module):
         config: the resolved params section `model`.
         num_items: N; items have ids 1 to N.
         seed: initial weights and dropout.
+        known: of the data, what its inputs and attention need (needs.py).
     """
 
-    def __init__(self, config: ModelConfig, num_items: int, seed: int) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        num_items: int,
+        seed: int,
+        known: Known = Known(),  # noqa: B008, it is immutable
+    ) -> None:
         super().__init__()
         self.config = config
         self.num_items = num_items
+        self.known = known
         self.dropout = Dropout(config.dropout, seed)
         self.inputs = Inputs(
-            {name: INPUTS[name](config, num_items) for name in config.inputs},
+            {name: INPUTS[name](config, num_items, known) for name in config.inputs},
             POSITIONS[config.position].in_inputs(config),
             self.dropout,
         )
+        reads = getattr(ATTENTIONS[config.attention], "reads_attributes", False)
+        read = reads and config.num_blocks > 0
+        self.attributes = ItemGenres(config, num_items, known) if read else None
         self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.num_blocks))
         self.last_norm = LayerNorm(config.hidden_size)
         self.output_embedding = (
@@ -80,27 +93,39 @@ class SASRec(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """States [T, D]: what is known after each slot's item; arbitrary at padding."""
-        x = self.inputs(batch)
+        x, attributes = self.inputs(batch), self._attributes(batch)
         for block in self.blocks:
-            x = block(x, batch.layout)
+            x = block(x, batch.layout, *attributes)
         return self.last_norm(x)
 
     def last_states(self, batch: Batch) -> Tensor:
         """[B, D]: `forward` at each sequence's latest position, in the layout's order."""
         assert not self.training, "last_states is for ranking: call eval() first"
-        x = self.inputs(batch)
+        x, attributes = self.inputs(batch), self._attributes(batch)
         for block in self.blocks[:-1]:
-            x = block(x, batch.layout)
-        last = self.blocks[-1].last(x, batch.layout) if self.blocks else x[batch.layout.last_slots]
+            x = block(x, batch.layout, *attributes)
+        if self.blocks:
+            last = self.blocks[-1].last(x, batch.layout, *attributes)
+        else:
+            last = x[batch.layout.last_slots]
         return self.last_norm(last)
 
+    def _attributes(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What attention is told of the items, [T, D], where it reads that."""
+        return () if self.attributes is None else (self.attributes.of(batch.items),)
 
-def count_parameters(config: ModelConfig, num_items: int) -> int:
+
+def count_parameters(
+    config: ModelConfig,
+    num_items: int,
+    known: Known = Known(),  # noqa: B008, it is immutable
+) -> int:
     """How many weights `SASRec` has, without taking memory for them."""
-    few = [config.model_copy(update={"num_blocks": count}) for count in (0, 1)]
+    counts = (min(config.num_blocks, 1), 2)
+    few = [config.model_copy(update={"num_blocks": count}) for count in counts]
     with torch.device("meta"):
-        none, one = (
-            sum(weight.numel() for weight in SASRec(each, num_items, seed=0).parameters())
+        first, two = (
+            sum(weight.numel() for weight in SASRec(each, num_items, 0, known).parameters())
             for each in few
         )
-    return none + config.num_blocks * (one - none)
+    return first + max(0, config.num_blocks - 1) * (two - first)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from sasrec.model.attention import GatedAttention, SoftmaxAttention
+from sasrec.model.decoupled import DecoupledAttention
 from sasrec.model.dropout import Dropout
 from sasrec.model.feed_forward import ReluFeedForward
+from sasrec.model.genres import GatedGenres, ItemGenres
 from sasrec.model.inputs import Input, ItemInput
 from sasrec.model.positions import (
     LearnedPosition,
@@ -14,10 +16,12 @@ from sasrec.model.positions import (
     PositionInInputs,
     Positions,
 )
+from sasrec.model.rating import RatingInput
 from sasrec.model.relative import RelativeBias
 from sasrec.model.rotary import Rotary
 from sasrec.model.sizes import Sizes
 from sasrec.model.swiglu import SwiGLU
+from sasrec.model.time_gap import TimeGapInput
 from sasrec.model.variants import NORMED, RAW, Variant
 
 VARIANTS = {
@@ -30,6 +34,7 @@ VARIANTS = {
 ATTENTIONS: dict[str, Callable[..., nn.Module]] = {
     "softmax": SoftmaxAttention,  # the paper's
     "gated": GatedAttention,
+    "decoupled": DecoupledAttention,
 }
 
 FEED_FORWARDS: dict[str, Callable[[Sizes, Dropout], nn.Module]] = {
@@ -44,8 +49,12 @@ POSITIONS = {
     "relative": Positions(PositionInInputs, RelativeBias),
 }
 
-INPUTS: dict[str, Input] = {
+INPUTS: dict[str, type[Input | ItemInput]] = {
     "item": ItemInput,
+    "rating": RatingInput,
+    "time_gap": TimeGapInput,
+    "genres": ItemGenres,
+    "genres_gated": GatedGenres,
 }
 
 INITIALISERS: dict[str, Callable[..., Tensor]] = {

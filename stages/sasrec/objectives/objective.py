@@ -16,6 +16,7 @@ from sasrec.objectives.contrasts.tables import CONTRASTS, Materials
 from sasrec.objectives.losses import Loss
 from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
+from sasrec.objectives.rating import RatingPrediction
 from sasrec.objectives.tables import LOSSES, NEGATIVES
 from sasrec.objectives.term import Drawn, Encode, Term
 from sasrec.objectives.views.augmenting import AugmentedTraining, build_augmenter
@@ -129,11 +130,13 @@ def build_objective(
     num_items: int,
     device: torch.device,
     *,
+    hidden_size: int = 0,
     max_length: int | None = None,
 ) -> Objective:
     """The objective that `params` name, for the training `sequences`.
 
     Args:
+        hidden_size: of the model, for terms with parameters.
         max_length: the most positions that the model takes; without it no view of a sequence is
             longer than the longest sequence of its batch.
     """
@@ -144,10 +147,12 @@ def build_objective(
     materials = Materials(sequences, num_items, device, max_length)
     contrast, augmented = CONTRASTS[params.contrast], None
     terms = [contrast(params, materials)] if contrast else []
+    if params.rating_weight:
+        terms.append(RatingPrediction(params.rating_weight, hidden_size, sequences))
     if params.augment_training:
         augmenter = build_augmenter(params, *materials)
         augmented = AugmentedTraining(augmenter, params.augment_training)
-    return Objective(NextItem(loss, negatives), *terms, augmented=augmented)
+    return Objective(NextItem(loss, negatives), *terms, augmented=augmented).to(device)
 
 
 def _positions(batch: TrainingBatch) -> Tensor:

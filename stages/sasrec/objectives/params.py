@@ -15,12 +15,13 @@ class ObjectiveParams(LossSettings, ContrastSettings, ViewSettings):
     """Rows of the tables, and what they may ask for.
 
     Attributes:
+        rating_weight: of the second task, the next item's rating; 0 for none.
         augment_training: the chance that a sequence is learnt from by a view of it.
     """
 
     loss: Literal[*LOSSES]  # type: ignore[valid-type]
     negatives: Literal[*NEGATIVES]  # type: ignore[valid-type]
-
+    rating_weight: float = Field(ge=0)
     contrast: Literal[*CONTRASTS]  # type: ignore[valid-type]
     augment_training: float = Field(ge=0, le=1)
 

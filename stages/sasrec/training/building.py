@@ -7,24 +7,36 @@ import torch
 
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.facts import SplitFacts
+from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import describe_device
 from sasrec.machine.distributed import World
+from sasrec.model.needs import Needs, columns_in, model_needs
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.objective import build_objective
+from sasrec.objectives.rating import RatingPrediction
 from sasrec.ranking.ranks import note_on_repeats
 from sasrec.training.memory_need import Settings
 from sasrec.training.trainer import Trainer
 
 
 class Inputs(NamedTuple):
-    """What split left: facts, training sequences, validation targets."""
+    """What split left: facts, training sequences, validation targets, features if needed."""
 
     dataset: SplitFacts
     sequences: Sequences
     targets: Targets
+    features: ItemFeatures | None = None
+
+
+def needs_of(settings: Settings) -> Needs:
+    """What training reads of the data beside items: the model, and what it learns."""
+    needs, weight = model_needs(settings.model), settings.objective.rating_weight
+    if weight:
+        needs.setdefault("rating", f"objective.rating_weight = {weight}")
+    return needs
 
 
 def build(
@@ -37,15 +49,18 @@ def build(
     report: Callable[[str], None] = print,
 ) -> Trainer:
     """The model and what it learns of `sequences`, with the drop-ins that support them."""
-    config, objective_params, params = settings
-    model = SASRec(config, num_items, seed=params.seed).to(device)
+    config, objective_params, params, known = settings
+    model = SASRec(config, num_items, params.seed, known).to(device)
     objective = build_objective(
-        objective_params, sequences, num_items, device, max_length=config.max_length
+        *(objective_params, sequences, num_items, device),
+        hidden_size=config.hidden_size,
+        max_length=config.max_length,
     )
     loops = params.precision == "float32" and not params.compile
     prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
     layout = layout_for(model, compiled=params.compile)
-    reader = SequenceReader(sequences, config.max_length, device, layout=layout)
+    columns = columns_in(needs_of(settings))
+    reader = SequenceReader(sequences, config.max_length, device, layout=layout, columns=columns)
     return Trainer(model, objective, reader, params, processes)
 
 
@@ -59,6 +74,9 @@ def introduce(trainer: Trainer, inputs: Inputs, filter_seen: bool) -> Iterator[s
     )
     for reason, users in trainer.left_out.items():
         yield f"Mind: nothing is learnt from {users:,} user(s) {reason}"
+    for term in trainer.objective.terms:
+        if isinstance(term, RatingPrediction) and term.unknown:
+            yield f"Mind: {term.unknown:,} ratings are not known, and not predicted"
     repeated = inputs.targets.share_in_history(inputs.sequences)
     note = note_on_repeats(repeated, filter_seen=filter_seen)
     if note:

@@ -22,6 +22,7 @@ from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.machine.memory import available_memory
 from sasrec.model.config import ModelConfig
+from sasrec.model.known import Known
 from sasrec.model.sasrec import count_parameters
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.tables import LOSSES
@@ -45,11 +46,12 @@ SMALLEST = {
 
 
 class Settings(NamedTuple):
-    """What decides it, by section of params.yaml."""
+    """What decides it: sections of params.yaml, and what the model is told of its data."""
 
     model: ModelConfig
     objective: ObjectiveParams
     train: TrainParams
+    known: Known = Known()
 
 
 def check_memory(
@@ -69,15 +71,22 @@ def check_memory(
             )
 
 
-def weights_need(config: ModelConfig, num_items: int, *, averaged: bool = False) -> int:
+def weights_need(
+    config: ModelConfig,
+    num_items: int,
+    known: Known = Known(),  # noqa: B008, it is immutable
+    *,
+    averaged: bool = False,
+) -> int:
     """Bytes of a model's weights and what goes with them."""
-    weights = (COPIES + AVERAGED * averaged) * FLOAT * count_parameters(config, num_items)
+    copies = COPIES + AVERAGED * averaged
+    weights = copies * FLOAT * count_parameters(config, num_items, known)
     return weights + config.num_blocks * BLOCK_OBJECTS
 
 
 def step_need(settings: Settings, sequences: Sequences, device_type: str) -> float:
     """Bytes of a step, over all processes."""
-    config, objective, params = settings
+    config, objective, params, _ = settings
     lengths = sequences.lengths[sequences.lengths >= 2] - 1
     if not len(lengths):
         return 0
@@ -103,19 +112,19 @@ def _places(
 
     def weights(settings: Settings) -> int:
         averaged = settings.train.average != "none"
-        return weights_need(settings.model, num_items, averaged=averaged)
+        return weights_need(settings.model, num_items, settings.known, averaged=averaged)
 
     def all_processes(settings: Settings) -> float:
-        return settings.train.processes * weights(settings) + step_need(
-            settings, sequences, device.type
-        )
+        step = step_need(settings, sequences, device.type)
+        return settings.train.processes * weights(settings) + step
 
     def one_process(settings: Settings) -> float:
         step = step_need(settings, sequences, device.type) / settings.train.processes
         return weights(settings) + step
 
     def before_moving(settings: Settings) -> float:
-        return settings.train.processes * FLOAT * count_parameters(settings.model, num_items)
+        weights = count_parameters(settings.model, num_items, settings.known)
+        return settings.train.processes * FLOAT * weights
 
     if device.type == "cuda":
         yield torch.cuda.mem_get_info(device)[0], f"of {device}", one_process

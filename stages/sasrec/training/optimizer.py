@@ -1,9 +1,8 @@
 """Adam over all weights: by one call, but for embeddings whose rows wait (deferred_adam.py).
 
 With weight decay it is AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2): before Adam's step the
-matrices (embeddings, also those of positions, and the weights of linear layers) are multiplied by
-1 - learning rate * decay. What norms multiply by and what is added (biases) is not drawn to 0: it
-has no other scale to take its place.
+weights are multiplied by 1 - learning rate * decay. Only matrices are: embeddings, those of
+positions among them, and the weights of linear layers. Biases and norms stay, as is common.
 """
 
 from collections.abc import Callable
@@ -27,8 +26,9 @@ class Optimizer:
 
     Args:
         waiting: the embeddings whose rows wait until a step reads them. They catch up by one
-            learning rate and without decay, and an average would not see them: of the rest of the
-            arguments and of `set_rate` there must be none with them.
+            learning rate and without decay, and an average would not see them: with them, no
+            decay, no average, and no `set_rate`.
+        objective: whose parameters are learnt too, if it has some.
         decay: of AdamW.
         share: of an average of the weights (averaging.py); None without one.
 
@@ -42,12 +42,15 @@ class Optimizer:
         learning_rate: float,
         *,
         waiting: list[nn.Parameter],
+        objective: nn.Module | None = None,
         decay: float = 0.0,
         share: Callable[[int], float] | None = None,
     ) -> None:
         assert not waiting or not (decay or share)
         those = {id(weight) for weight in waiting}
         named = dict(model.named_parameters())
+        if objective is not None:
+            named |= dict(objective.named_parameters(prefix="objective"))
         self._deferred = [
             DeferredAdam(weight, learning_rate=learning_rate, betas=BETAS, name=name)
             for name, weight in named.items()

@@ -101,6 +101,7 @@ class Trainer:
         self.optimizer = Optimizer(
             *(model, params.learning_rate),
             waiting=model.item_tables if self._defers() else [],
+            objective=objective,
             decay=params.weight_decay,
             share=partial(share, decay=params.ema_decay) if share else None,
         )
