@@ -53,14 +53,13 @@ TOO_LARGE = {
 }
 
 
-def test_an_average_is_counted():
-    sequences, many = sequences_of(943, 101), {"num_items": 10**6}
-    needed = weights_need(toy_config(hidden_size=50), 10**6)  # 20 bytes a weight
-    check(free=2 * needed, sequences=sequences, **many)
-    check(free=1.3 * needed, sequences=sequences, **many)
+@pytest.mark.parametrize("changes", [{"average": "ema"}, {"refit": True}])
+def test_more_copies_of_the_weights_are_counted(changes):
+    needed = weights_need(toy_config(hidden_size=50), 10**6)
+    check(free=1.3 * needed, num_items=10**6)
     with pytest.raises(UserError, match="of memory"):
-        check(free=1.3 * needed, sequences=sequences, **many, average="ema")
-    check(free=2 * needed, sequences=sequences, **many, average="ema")
+        check(free=1.3 * needed, num_items=10**6, **changes)
+    check(free=1.8 * needed, num_items=10**6, **changes)
 
 
 @pytest.mark.parametrize(("name", "value"), TOO_LARGE.values(), ids=TOO_LARGE)

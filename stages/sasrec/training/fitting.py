@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from sasrec.model.sasrec import SASRec
 from sasrec.ranking.validation import Validation
 from sasrec.training.trainer import EpochStats, Trainer
 
@@ -63,8 +64,7 @@ def fit(
                 history.validations[epoch] = validation
                 if _is_best(history, epoch, params.monitor):
                     history.best_epoch = epoch
-                    weights = trainer.model.state_dict()
-                    best_weights = {name: weight.clone() for name, weight in weights.items()}
+                    best_weights = copy_weights(trainer.model)
         elapsed = time.perf_counter() - started
         report(_line(history, epoch, params.epochs, elapsed / epoch * (params.epochs - epoch)))
         if _gains_ended(history, params.patience):
@@ -72,6 +72,11 @@ def fit(
             break
     trainer.model.load_state_dict(best_weights)
     return history
+
+
+def copy_weights(model: SASRec) -> dict[str, Tensor]:
+    """As `load_state_dict` takes them, whatever becomes of the model."""
+    return {name: weight.clone() for name, weight in model.state_dict().items()}
 
 
 def _monitored(validation: Validation, monitor: str) -> float:

@@ -31,6 +31,7 @@ from sasrec.training.trainer import TrainParams
 FLOAT, INT = 4, 8
 COPIES = 5  # of each weight: itself, its gradient, both of Adam's moments, the best epoch's
 AVERAGED = 2  # more with train.average: the mean, and the raw weights while it is in their place
+REFIT = 3  # more with train.refit: two models with theirs, but no best epoch's
 BLOCK_OBJECTS = 30_000  # bytes of a block's Python objects
 PLANES = 10  # numbers a unit that a block keeps for its gradient (kernels/loops)
 # What may be too large, each with a value that is not.
@@ -76,10 +77,9 @@ def weights_need(
     num_items: int,
     known: Known = Known(),  # noqa: B008, it is immutable
     *,
-    averaged: bool = False,
+    copies: int = COPIES,
 ) -> int:
     """Bytes of a model's weights and what goes with them."""
-    copies = COPIES + AVERAGED * averaged
     weights = copies * FLOAT * count_parameters(config, num_items, known)
     return weights + config.num_blocks * BLOCK_OBJECTS
 
@@ -111,8 +111,9 @@ def _places(
     """Each memory that training uses: its free bytes, its name, and what is needed of it."""
 
     def weights(settings: Settings) -> int:
-        averaged = settings.train.average != "none"
-        return weights_need(settings.model, num_items, settings.known, averaged=averaged)
+        params = settings.train
+        copies = COPIES + AVERAGED * (params.average != "none") + REFIT * params.refit
+        return weights_need(settings.model, num_items, settings.known, copies=copies)
 
     def all_processes(settings: Settings) -> float:
         step = step_need(settings, sequences, device.type)

@@ -32,4 +32,5 @@ class TrainParams(Section):
     precision: Literal["float32", "bfloat16"]
     compile: bool
     kernels: Kernels
+    refit: bool
     new_items: Literal["none", "content"]
