@@ -36,7 +36,7 @@ from sasrec.data.facts import DatasetFacts, fingerprint_of_interactions
 from sasrec.data.interactions import write_interactions
 from sasrec.preparing.cleaning import prepare
 from sasrec.preparing.interactions import Interactions, describe, summarise
-from sasrec.preparing.parsing import LocalLayout, parse
+from sasrec.preparing.parsing import parse
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.datasets import DATASETS
@@ -49,10 +49,13 @@ METRICS = Path("metrics/data.json")
 OUTPUTS = Outputs(INTERACTIONS, folders=(INTERACTIONS,), files=(METRICS,))
 REASONS = {
     "repeated_headers": "repeated headers",
+    "missing_id": "without a user or an item",
+    "missing_time": "without a time",
     "min_rating": "under data.min_rating",
     "duplicates": "duplicates",
     "min_interactions": "by data.min_interactions",
 }
+NOTHING_LEFT_OUT = dict.fromkeys(("repeated_headers", "missing_id", "missing_time"), 0)
 
 
 def main() -> None:
@@ -65,7 +68,7 @@ def main() -> None:
         assert len(found) == len(data) + sum(dropped.values()), "an interaction is lost"
         summary, notices = _describe(data, source, params)
         _write(new[INTERACTIONS], params.name, data, source)
-        dropped = {"repeated_headers": source.repeated_headers, **dropped}
+        dropped = {**NOTHING_LEFT_OUT, **source.left_out, **dropped}
         write_json(new[METRICS], rounded({**summary, "dropped": dropped}))
     print(
         f"{params.name}: {len(found):,} interactions → {len(data):,} of "
@@ -98,8 +101,7 @@ def _read(params: DataParams) -> Source:
             f"{RAW} holds {found.dataset}, but data.name is {params.name}: "
             "run stages/download.py first"
         )
-    local = LocalLayout(found.origin, params.columns, params.time_unit, params.quoted)
-    return parse(DATASETS[params.name].format, RAW, local)
+    return parse(DATASETS[params.name].format, RAW, params, found.origin)
 
 
 def _write(folder: Path, name: str, data: Interactions, source: Source) -> None:

@@ -51,7 +51,7 @@ def present(table: Table, name: str) -> pa.ChunkedArray:
     """The column, after a check that no value is null."""
     column = table.columns[name]
     if column.null_count:
-        table.fail(pc.index(column.is_null(), True).as_py(), f"{name!r} is missing")
+        table.lacks(pc.index(column.is_null(), True).as_py(), name)
     return column
 
 
@@ -117,7 +117,7 @@ def wrong(table: Table, name: str, row: int, expected: str) -> NoReturn:
     """Refuse one value."""
     value = table.columns[name][row]
     if is_text(value.type) and not value.as_py().strip():
-        table.fail(row, f"{name!r} is missing")
+        table.lacks(row, name)
     table.fail(row, f"{name!r} is {shown(value)}, expected {expected}")
 
 

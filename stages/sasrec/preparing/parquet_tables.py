@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.tables import Table, check_names, check_rows, first_line
+from sasrec.preparing.tables import Table, check_names, first_line
 
 # What Arrow raises for damaged content: errors of its own, a page that cannot be unpacked
 # (OSError without an errno), names that are not text, sizes and numbers out of range.
@@ -19,7 +19,7 @@ def read_parquet(path: Path, names: list[str], label: str) -> Table:
     """Read the columns `names` of a Parquet file.
 
     Raises:
-        UserError: it is not a Parquet file, is damaged, lacks a column, or has no rows.
+        UserError: it is not a Parquet file, is damaged, lacks a column.
     """
     try:
         columns = _read(path, names, label)
@@ -34,7 +34,7 @@ def read_parquet(path: Path, names: list[str], label: str) -> Table:
         columns = columns.set_column(
             columns.schema.get_field_index(name), name, _plain(table, name, columns[name])
         )
-    return check_rows(Table(columns, label, table.where))
+    return Table(columns, label, table.where)
 
 
 def _read(path: Path, names: list[str], label: str) -> pa.Table:
@@ -86,6 +86,10 @@ def _plain(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_dictionary(kind):
             column.validate(full=True)
             column = column.cast(kind.value_type)
+        if isinstance(column.type, pa.BaseExtensionType):  # a UUID, say
+            column = pa.chunked_array([chunk.storage for chunk in column.chunks])
+        if pa.types.is_fixed_size_binary(column.type):
+            return _fixed_text(column)
         if _is_bytes(column.type):
             return column.cast(pa.large_binary()).cast(pa.large_string())
         column.validate(full=True)
@@ -93,6 +97,21 @@ def _plain(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         _refuse_bytes(table, name)
         raise _damaged(table.label, error, f"column {name!r}: ") from None
     return column
+
+
+def _fixed_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values of a fixed number of bytes as text; where some are no text, all as hex digits.
+
+    So are UUIDs stored. Zero bytes at the end only fill up.
+    """
+    values = [value and value.rstrip(b"\0") for value in column.to_pylist()]
+    try:
+        text = [value and value.decode() for value in values]
+        if any(value and not value.isprintable() for value in text):
+            raise UnicodeDecodeError("utf-8", b"", 0, 0, "unprintable")
+    except UnicodeDecodeError:
+        text = [value and value.hex() for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(text, pa.large_string())])
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -104,6 +123,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
         or pa.types.is_binary_view(kind)
+        or pa.types.is_fixed_size_binary(kind)
     )
 
 
