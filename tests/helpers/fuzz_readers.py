@@ -24,13 +24,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from places import STAGES
+from toy_sources import data_params
 
 sys.path.insert(0, str(STAGES))
 
 from sasrec.base.errors import UserError
 from sasrec.preparing.cleaning import clean
 from sasrec.preparing.interactions import summarise
-from sasrec.preparing.parsing import LocalLayout, read_local
+from sasrec.preparing.parsing import read_local
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.params import Columns, DataParams
@@ -51,7 +52,7 @@ class Case:
 
     content: bytes
     suffix: str
-    layout: LocalLayout
+    layout: DataParams
 
 
 def main() -> None:
@@ -98,7 +99,7 @@ def outcome(case: Case, folder: Path) -> str:
     path.write_bytes(case.content)
     message = ""
     try:
-        check(read_local(folder, case.layout))
+        check(read_local(folder, case.layout, "mine"))
     except UserError as error:
         message = str(error)
     finally:
@@ -176,13 +177,13 @@ def repeat(rng: random.Random, content: bytearray) -> None:
 CHANGES: list[Callable[[random.Random, bytearray], None]] = [flip, overwrite, cut, insert, repeat]
 
 
-def layout(timed: bool = True, unit: str = "s", quoted: bool = True) -> LocalLayout:
+def layout(timed: bool = True, unit: str = "s", quoted: bool = True) -> DataParams:
     """How a seed is to be read."""
     columns = Columns(
         user="user", item="item", timestamp="timestamp" if timed else None, rating="rating",
         order="n",
     )  # fmt: skip
-    return LocalLayout("mine", columns, unit, quoted)
+    return data_params(columns, unit, quoted=quoted)
 
 
 def parquet_seeds() -> list[Case]:

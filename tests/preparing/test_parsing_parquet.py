@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toy_sources import ALL, T, rows
+from toy_sources import T, data_params, rows
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.parsing import LocalLayout, read_local
+from sasrec.preparing.parsing import read_local
 
 GOOD = {"user": [7, 5], "item": [1, 1], "rating": [2.0, 2.0], "timestamp": [T, T + 1]}
 
@@ -18,7 +18,7 @@ GOOD = {"user": [7, 5], "item": [1, 1], "rating": [2.0, 2.0], "timestamp": [T, T
 def read(folder, unit="s", **columns):
     table = pa.table(GOOD | columns)
     pq.write_table(table, folder / "interactions.parquet")
-    return read_local(folder, LocalLayout("mine.parquet", ALL, unit, True))
+    return read_local(folder, data_params(unit=unit), "mine.parquet")
 
 
 def binary(*values):
@@ -137,19 +137,19 @@ def test_old_time_stamps_keep_ns_and_do_not_wrap(tmp_path):
         table = pa.table(GOOD | {"timestamp": pa.array(times, pa.timestamp(unit))})
         pq.write_table(table, path, use_deprecated_int96_timestamps=True)
         if unit == "ns":
-            data = read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True)).interactions
+            data = read_local(tmp_path, data_params(), "mine.parquet").interactions
             assert (data.timestamp.tolist(), data.time_unit) == (times, "ns")
         else:
             with pytest.raises(UserError, match="row 2: 'timestamp' is 2600-01-01T00:00:00"):
-                read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+                read_local(tmp_path, data_params(), "mine.parquet")
 
 
 def test_files_that_are_not_parquet(tmp_path):
     path = tmp_path / "interactions.parquet"
-    for content in (b"user,item\n1,2\n", b"", b"PAR1", b"PAR1PAR1"):
+    for content in (b"user,item\n1,2\n", b"PAR1", b"PAR1PAR1"):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"^mine\.parquet is not a readable Parquet file: "):
-            read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+            read_local(tmp_path, data_params(), "mine.parquet")
 
 
 def test_a_damaged_page_is_one_sentence(tmp_path):
@@ -162,7 +162,7 @@ def test_a_damaged_page_is_one_sentence(tmp_path):
     with pytest.raises(
         UserError, match=r"^mine\.parquet is not a readable Parquet file: "
     ) as error:
-        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+        read_local(tmp_path, data_params(), "mine.parquet")
     assert "\n" not in str(error.value)
 
 
@@ -172,4 +172,4 @@ def test_a_file_without_rows_or_columns(tmp_path):
     table = pa.table({"user ": [1], "item": [1]})
     pq.write_table(table, tmp_path / "interactions.parquet")
     with pytest.raises(UserError, match="no column 'user'; its columns are 'user ', 'item'"):
-        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+        read_local(tmp_path, data_params(), "mine.parquet")

@@ -10,23 +10,33 @@ import pyarrow.compute as pc
 
 from sasrec.preparing.tables import Table
 
+DECIMAL_COMMA = r"^\s*[+-]?\d+,\d{1,2}\s*$"
 # At most six digits of a number that has more.
 ROUNDED = r"^\s*[+-]?\d([.,]\d{0,5})?[eE]\+?0*([6-9]|[1-9]\d)\s*$"
 
 
 def ratings(table: Table, name: str) -> np.ndarray:
-    """The column as float32 `[N]`, all finite.
+    """The column as float32 `[N]`, all finite. 4,5 means 4.5 where no value has a point.
 
     Raises:
         UserError: a value is missing or is not a finite number.
     """
     expected = "a finite number"
     column = numbers_or_text(table, name, expected)
-    values = cast(table, name, column, pa.float64(), expected).to_numpy()
+    plain = _with_points(column) if is_text(column.type) else column
+    values = cast(table, name, plain, pa.float64(), expected).to_numpy()
     with np.errstate(over="ignore"):  # what is too large becomes infinite and is refused
         values = values.astype(np.float32)
     refuse(table, name, column, ~np.isfinite(values), expected)
     return values
+
+
+def _with_points(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text with decimal commas as such with points; 1,234 alone may be a thousand, and stays."""
+    sure = pc.any(pc.match_substring_regex(column, DECIMAL_COMMA)).as_py()
+    if not sure or pc.any(pc.match_substring(column, ".")).as_py():
+        return column
+    return pc.replace_substring(column, ",", ".", max_replacements=1)
 
 
 def order_numbers(table: Table, name: str) -> np.ndarray:

@@ -69,7 +69,7 @@ def _read(path: Path, wanted: Wanted, text: Text, encoding: str, label: str) -> 
 
 def _format(path: Path, wanted: Wanted, text: Text, encoding: str, label: str) -> TextFormat:
     head = head_of(path, label).decode(encoding, errors="replace").removeprefix("\ufeff")
-    lines = [line + "\n" for line in head.split("\n")]
+    lines = [line.replace("\r", "") + "\n" for line in head.split("\n")]
     if len(lines) > 2:
         del lines[-1]  # it may have been cut
     lines = [line for line in lines if line.strip()][:SAMPLE]

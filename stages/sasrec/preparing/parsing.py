@@ -134,7 +134,10 @@ def read_local(raw: Path, params: DataParams, label: str) -> Source:
     checks = checks_of(columns, params.time_unit, params.time_format)
     time = None if columns.timestamp is None else str(columns.timestamp)
     reading = Reading(label, params.columns.given, params, checks, time)
-    table = read_any(local_path(raw, INTERACTIONS), reading)
+    path = local_path(raw, INTERACTIONS)
+    if path is None:
+        raise UserError(f"{raw} holds no {INTERACTIONS}.*: run download.py")
+    table = read_any(path, reading)
     meaning = Meaning(
         params.time_unit,
         params.time_format,
@@ -142,8 +145,12 @@ def read_local(raw: Path, params: DataParams, label: str) -> Source:
         drop_missing_times=params.missing_time == "drop",
     )
     source = from_table(table, columns, meaning)
-    found = read_item_file(local_path(raw, ITEMS), params.items, source.interactions.item_ids)
-    return replace(source, items=found.details, notices=source.notices + found.notices)
+    path = local_path(raw, ITEMS)
+    if path is None:
+        return source
+    found = read_item_file(path, params.items, source.interactions.item_ids)
+    notices = source.notices + found.notices
+    return replace(source, items=found.details, notices=notices, unused_items=found.unused)
 
 
 READERS: Mapping[str, Callable[[Path], Source]] = {

@@ -108,9 +108,11 @@ def to_utf8(encoding: str, label: str) -> Recode:
         nonlocal lines
         try:
             text = decoder.decode(block, last)
-        except UnicodeError:
+        except UnicodeDecodeError as error:
+            before = bytes(error.object[: error.start]).decode(encoding, "ignore")
+            line = lines + before.count("\n")
             raise UserError(
-                f"{label}, about line {lines}: not {encoding.upper()} text; name another one in "
+                f"{label}, line {line}: not {encoding.upper()} text; name another one in "
                 "data.encoding"
             ) from None
         lines += text.count("\n")

@@ -25,6 +25,7 @@ class Source:
         users, items: what the source knows of them.
         left_out: how many rows were, by the reason: repeated_headers, missing_id, missing_time.
         notices: sentences on what may not be as it seems.
+        unused_items: how many items the source tells of that have no interactions.
     """
 
     interactions: Interactions
@@ -32,6 +33,7 @@ class Source:
     items: Details
     left_out: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    unused_items: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,9 @@ def only_file(raw: Path, pattern: str, but: str = "") -> Path:
     return paths[0]
 
 
-def local_path(raw: Path, stem: str) -> Path:
-    """The file `stem`, of any suffix, or the folder, that download made in `raw`."""
+def local_path(raw: Path, stem: str) -> Path | None:
+    """The file `stem`, of any suffix, or the folder, that download made in `raw`; None if none."""
     paths = [path for path in sorted(raw.glob(f"{stem}*")) if path.name.partition(".")[0] == stem]
-    if len(paths) != 1:
+    if len(paths) > 1:
         raise UserError(f"{raw} holds {len(paths)} files {stem}.*, expected 1: run download.py")
-    return paths[0]
+    return paths[0] if paths else None

@@ -109,6 +109,8 @@ def _numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> Tim
     decimals = f"up to {digits} decimals" if digits else "no decimals"
     expected = f"a time as a number (data.time_unit: {unit}, {decimals}) or as an ISO 8601 date"
     kind = column.type
+    if is_text(kind):
+        expected += "; for dates in another form set data.time_format"
     if is_text(kind) and pc.all(pc.match_substring_regex(column, WHOLE)).as_py():  # the usual case
         return Times(column.cast(pa.int64()).to_numpy(), unit)
     refuse_rounded(table, name, column)
