@@ -24,9 +24,9 @@ def ratings(table: Table, name: str) -> np.ndarray:
     expected = "a finite number"
     column = numbers_or_text(table, name, expected)
     plain = _with_points(column) if is_text(column.type) else column
-    values = cast(table, name, plain, pa.float64(), expected).to_numpy()
-    with np.errstate(over="ignore"):  # what is too large becomes infinite and is refused
-        values = values.astype(np.float32)
+    # Rounded by Arrow, since NumPy would hold the float64 twice; too large becomes infinite.
+    exact = cast(table, name, plain, pa.float64(), expected)
+    values = exact.cast(pa.float32(), safe=False).to_numpy()
     refuse(table, name, column, ~np.isfinite(values), expected)
     return values
 

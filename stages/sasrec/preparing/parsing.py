@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from sasrec.base.errors import UserError
 from sasrec.data.catalogue import Details
@@ -137,14 +138,15 @@ def read_local(raw: Path, params: DataParams, label: str) -> Source:
     path = local_path(raw, INTERACTIONS)
     if path is None:
         raise UserError(f"{raw} holds no {INTERACTIONS}.*: run download.py")
-    table = read_any(path, reading)
     meaning = Meaning(
         params.time_unit,
         params.time_format,
         drop_missing_ids=params.missing_id == "drop",
         drop_missing_times=params.missing_time == "drop",
     )
-    source = from_table(table, columns, meaning)
+    # The table has no name here, so that its columns can go as they are read.
+    source = from_table(read_any(path, reading), columns, meaning)
+    pa.default_memory_pool().release_unused()  # else Arrow keeps what the table took
     path = local_path(raw, ITEMS)
     if path is None:
         return source

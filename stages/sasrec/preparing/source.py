@@ -63,11 +63,14 @@ def from_table(
     check_rows(table)
     table, missing = _with_values(table, columns, meaning)
     with _remedy("data.missing_id"):
-        user, item = ids(table, str(columns.user)), ids(table, str(columns.item))
+        user = ids(table, str(columns.user))
+        item = ids(table, str(columns.item))
+    table = table.without(str(columns.user), str(columns.item))
     when = None
     if columns.timestamp is not None:
         with _remedy("data.missing_time"):
             when = times(table, str(columns.timestamp), meaning.time_unit, meaning.time_format)
+        table = table.without(str(columns.timestamp))
     order = [order_numbers(table, str(name)) for name in columns.orders]
     if order and when is not None:
         order.insert(0, when.values)
