@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.interactions import Interactions, number_by_time
+from sasrec.preparing.interactions import Interactions, by_user, numbered
 from sasrec.sources.datasets import DATASETS, Counts
 from sasrec.sources.params import DataParams
 
@@ -48,7 +48,8 @@ def clean(data: Interactions, params: DataParams) -> tuple[Interactions, dict[st
     dropped = dict(zip(steps, (-np.diff(sizes)).tolist(), strict=True))
     if len(kept) == 0:
         raise UserError(_nothing_left(data, dropped, params))
-    return number_by_time(kept), dropped
+    kept = numbered(kept)
+    return by_user(kept), dropped
 
 
 def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
