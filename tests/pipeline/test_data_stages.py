@@ -1,5 +1,6 @@
 """The stages download and preprocess in a folder of their own, as scripts and as functions."""
 
+import gzip
 import json
 import os
 import resource
@@ -27,6 +28,7 @@ from toy_sources import T
 import download
 import preprocess
 from sasrec.data.catalogue import Catalogue
+from sasrec.data.features import features_of
 from sasrec.sources.datasets import FILMS, MAPPING
 
 AUTHORS_FILE = Path(os.environ.get("SASREC_MIRROR", ""), "ml-1m.txt").absolute()
@@ -146,6 +148,33 @@ def test_the_same_bytes_every_time(folder):
         found.append({p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()})
     assert found[0] == found[1]
     assert sum(path.suffix == ".npy" for path in found[0]) == 4
+
+
+def test_a_folder_and_an_item_file_reach_the_catalogue(folder):
+    """From parts and an item file to what split makes of it."""
+    (folder / "parts/day=1").mkdir(parents=True)
+    header, *lines = CSV.splitlines(keepends=True)
+    (folder / "parts/_SUCCESS").touch()
+    (folder / "parts/day=1/a.csv").write_text(header + "".join(lines[:3]))
+    (folder / "parts/b.csv.gz").write_bytes(gzip.compress((header + "".join(lines[3:])).encode()))
+    (folder / "items.tsv").write_text("item\tname\ttags\ntea\tGreen tea\thot,cheap\nx\tX\ty\n")
+    columns = DATA["items"]["columns"] | {"title": "name", "genres": "tags"}
+    items = DATA["items"] | {"path": "items.tsv", "columns": columns, "genre_separator": ","}
+    set_params(folder, path="parts", items=items)
+    output = succeed(folder, "download", "preprocess")
+    assert "interactions/b.csv.gz, interactions/day=1/a.csv, items.tsv from parts, in" in output
+    assert "items: 1 with a row in the item file, 1 without; 1 rows of it are of items" in output
+    written = folder / "data/interactions"
+    assert read(folder)["user"] == [1, 1, 1, 2, 2]
+    assert (written / "items.csv").read_text() == (
+        'id,raw_id,title,genres\n1,"bread, rye",,\n2,tea,Green tea,hot|cheap\n'
+    )
+    features = features_of(Catalogue.read(written / "items.csv"), 2)
+    assert features.names == ("cheap", "hot")
+    assert features.genres.tolist() == [1, 0]
+    metrics = json.loads((folder / "metrics/data.json").read_text())
+    assert metrics["items"] == {"described": 1, "not_described": 1, "not_in_interactions": 1}
+    assert metrics["checks"]["largest_user"] == 0.6
 
 
 def test_low_ratings_go_before_repetitions(folder):

@@ -125,8 +125,7 @@ def read_sasrec(raw: Path) -> Source:
 def read_synthetic(raw: Path) -> Source:
     """What the stage download generated."""
     path = raw / "interactions.parquet"
-    table = read_parquet(path, keys_of(SYNTHETIC), str(path))
-    return from_table(table, SYNTHETIC, Meaning())
+    return from_table(read_parquet(path, keys_of(SYNTHETIC), str(path)), SYNTHETIC, Meaning())
 
 
 def read_local(raw: Path, params: DataParams, label: str) -> Source:
