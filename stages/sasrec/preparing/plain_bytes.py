@@ -1,8 +1,10 @@
 """A file's bytes as they were before they were compressed, and before another encoding."""
 
 import codecs
+import errno
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -26,7 +28,8 @@ COMPRESSIONS = {
     b"\xfd7zXZ\x00": "xz",
     ZIP: "zip",
 }
-# What decompressing raises for damaged content; an OSError that has an errno is the disk's.
+# What decompressing raises for damaged content; an OSError that has an errno is the disk's, but
+# for a place that does not exist.
 DAMAGE = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, NotImplementedError)
 
 Recode = Callable[[bytes, bool], bytes]
@@ -60,9 +63,7 @@ class Blocks(io.RawIOBase):
         try:
             return self._source.read(CHUNK)
         except DAMAGE as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise UserError(f"{self._label} is damaged: {first_line(error)}") from None
+            raise _damaged(error, self._label) from None
 
     def close(self) -> None:
         self._source.close()
@@ -149,9 +150,14 @@ def _decompressed(path: Path, kind: str, label: str) -> BinaryIO:
 
 def _zipped(path: Path, label: str) -> BinaryIO:
     try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise UserError(f"{label} is damaged: {first_line(error)}") from None
+        return _only_member(zipfile.ZipFile(path), label)
+    except RuntimeError as error:  # a password, or a method that Python lacks
+        raise UserError(f"{label} cannot be unpacked here: {first_line(error)}") from None
+    except (*DAMAGE, ValueError, struct.error) as error:
+        raise _damaged(error, label) from None
+
+
+def _only_member(archive: zipfile.ZipFile, label: str) -> BinaryIO:
     names = [
         name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name
     ]
@@ -160,7 +166,11 @@ def _zipped(path: Path, label: str) -> BinaryIO:
     if len(names) != 1:
         shown = ", ".join(map(repr, names[:5])) + ", …" * (len(names) > 5)
         raise UserError(f"{label} is a zip of {len(names)} files ({shown}): unpack the one to read")
-    try:
-        return archive.open(names[0])  # type: ignore[return-value]
-    except (RuntimeError, NotImplementedError) as error:  # a password, a rare method
-        raise UserError(f"{label} cannot be unpacked here: {first_line(error)}") from None
+    return archive.open(names[0])  # type: ignore[return-value]
+
+
+def _damaged(error: Exception, label: str) -> Exception:
+    """A sentence, or the error itself where it is the disk's."""
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return error
+    return UserError(f"{label} is damaged: {first_line(error)}")

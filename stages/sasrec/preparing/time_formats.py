@@ -58,11 +58,11 @@ def spreadsheet_seconds(table: Table, name: str) -> np.ndarray:
     return np.rint((days - first) * DAY).astype(np.int64)
 
 
-def pattern_nanoseconds(table: Table, name: str, pattern: str) -> np.ndarray:
-    """Text as `pattern` (of strptime) reads it, in ns since 1970, int64; UTC unless it has %z.
+def by_pattern(table: Table, name: str, pattern: str) -> tuple[np.ndarray, str]:
+    """Text as `pattern` (of strptime) reads it: int64 since 1970, and the unit; UTC but for %z.
 
     Raises:
-        UserError: a value does not fit the pattern, or lies outside of what ns can count.
+        UserError: a value does not fit the pattern.
     """
     expected = f"a time like {pattern!r} (data.time_format)"
     column = numbers_or_text(table, name, expected)
@@ -74,7 +74,7 @@ def pattern_nanoseconds(table: Table, name: str, pattern: str) -> np.ndarray:
         except ValueError as error:  # the pattern itself is wrong
             table.fail(0, f"data.time_format = {pattern!r}: {error}")
     refuse(table, name, column, found.isna().to_numpy(), expected)
-    return found.dt.as_unit("ns").astype(np.int64).to_numpy()
+    return found.astype(np.int64).to_numpy(), found.dt.unit
 
 
 def form_of(text: str, column: pa.ChunkedArray) -> str | None:

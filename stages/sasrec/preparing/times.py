@@ -22,9 +22,9 @@ from sasrec.preparing.columns import (
 from sasrec.preparing.tables import Table
 from sasrec.preparing.time_formats import (
     WAYS,
+    by_pattern,
     form_of,
     iso_text,
-    pattern_nanoseconds,
     spreadsheet_seconds,
 )
 from sasrec.preparing.time_range import PER_SECOND, check_range, could_be_time, refuse_number
@@ -93,7 +93,8 @@ def _by_form(table: Table, name: str, form: str) -> Times:
         return Times(spreadsheet_seconds(table, name), "s")
     if form in WAYS:
         return _iso_dates(table, name, iso_text(table, name, form))
-    return _coarsest(pattern_nanoseconds(table, name, form), "ns", "s")
+    values, unit = by_pattern(table, name, form)
+    return _coarsest(values, unit, "s")
 
 
 def _days(column: pa.ChunkedArray) -> Times:
