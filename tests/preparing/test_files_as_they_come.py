@@ -221,6 +221,11 @@ REFUSED = {
         Written(b"1;2,3\n1;3,4\n", columns=Columns(user=0, item=1, timestamp=None, rating=None,
                                                   order=None)),
         {}, "mine: fields may be cut by ';' or ',': name it in data.delimiter"),
+    "a stray quote, by position": (
+        Written(text(ROWS, "\t", None).encode() + b'u\t"i\t1000000000\n', columns=BY_POSITION), {},
+        "mine, line 4: a quote is never closed; if quotes are plain characters in this file, set"),
+    "a note for Excel": (
+        Written(b"sep=;\nuser;item;timestamp\n"), {}, "line 1: 'sep=;' is a note for Excel: rem"),
     "the wrong delimiter": (
         Written(text(ROWS).encode()), {"delimiter": "semicolon"},
         "mine: no column 'user'; its columns are 'user,item,timestamp'"),

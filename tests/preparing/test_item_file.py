@@ -92,6 +92,7 @@ def test_years_that_are_none_are_noticed(tmp_path):
         (b"id,name\nx,a\n", {"id": "id", "title": "name"}, "is data.items.columns.id the right"),
         (b"id,name\n1,a\n", {"id": "id"}, "name what to read of it in data.items.columns: title,"),
         (b"id,name\n1,a\n", {"id": "id", "title": "nam"}, "no column 'nam'; its columns are"),
+        (b'id,name\n1,a "b"\n', {"id": "id", "title": "name"}, "set data.items.quoted: false"),
         (b"id,name\n1,a\n,b\n", {"id": "id", "title": "name"}, "line 3: 'id' is missing"),
     ],
 )  # fmt: skip

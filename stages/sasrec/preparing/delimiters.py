@@ -41,19 +41,11 @@ def delimiter_by_positions(
     Raises:
         UserError: none does, or several do.
     """
-    needed = max(places.values()) + 1
-    fits: dict[str, int] = {}
-    for delimiter in CANDIDATES:
-        rows = split_rows(lines, delimiter, quoted)
-        width = len(rows[0]) if rows else 0
-        if width < max(2, needed):
-            continue
-        right = sum(
-            len(row) == width and all(check(row[places[name]]) for name, check in checks.items())
-            for row in rows
-        )
-        if right > MOST * len(rows) or (len(rows) <= 2 and right):
-            fits[delimiter] = width
+    needed = max(2, max(places.values()) + 1)
+    # A stray quote would spoil the sample; the reader names its line once it reads all.
+    fits = _fits(lines, places, quoted, checks, needed) or _fits(
+        lines, places, False, checks, needed
+    )
     if not fits:
         first = lines[0].strip() if lines else ""
         raise UserError(
@@ -67,6 +59,25 @@ def delimiter_by_positions(
         both = " or ".join(WORDS.get(one, repr(one)) for one in widest)
         raise UserError(f"{label}: fields may be cut by {both}: name it in data.delimiter")
     return widest[0]
+
+
+def _fits(
+    lines: Sequence[str], places: Mapping[str, int], quoted: bool, checks: Checks, needed: int
+) -> dict[str, int]:
+    """The delimiters that cut most rows rightly, and into how many fields."""
+    fits: dict[str, int] = {}
+    for delimiter in CANDIDATES:
+        rows = split_rows(lines, delimiter, quoted)
+        width = len(rows[0]) if rows else 0
+        if width < needed:
+            continue
+        right = sum(
+            len(row) == width and all(check(row[places[name]]) for name, check in checks.items())
+            for row in rows
+        )
+        if right > MOST * len(rows) or (len(rows) <= 2 and right):
+            fits[delimiter] = width
+    return fits
 
 
 def refuse_header(

@@ -48,7 +48,10 @@ def read_item_file(path: Path, form: ItemFile, known: Sequence[str]) -> Told:
     label = f"the item file ({path.name})"
     columns = form.columns
     reading = Reading(label, columns.given, form, checks={}, joined=form.genre_separator)
-    table = read_any(path, reading)
+    try:
+        table = read_any(path, reading)
+    except UserError as error:
+        raise UserError(_of_items(str(error))) from None
     if table.columns.num_rows == 0:
         return Told(Details())
     if len(columns.given) == 1:
@@ -62,7 +65,13 @@ def read_item_file(path: Path, form: ItemFile, known: Sequence[str]) -> Told:
     unused = len(rows.keys() - set(known))
     if unused == len(rows):
         raise UserError(_strangers(label, found.labels, known))
-    return Told(Details(names, rows), table.notices + found.notices + notices, unused)
+    notices = tuple(map(_of_items, table.notices + found.notices + notices))
+    return Told(Details(names, rows), notices, unused)
+
+
+def _of_items(sentence: str) -> str:
+    """The same sentence with the keys of the item file instead of the interactions'."""
+    return re.sub(r"\bdata\.(?=columns|delimiter|encoding|quoted)", "data.items.", sentence)
 
 
 def _fields(

@@ -73,6 +73,10 @@ def _format(path: Path, wanted: Wanted, text: Text, encoding: str, label: str) -
     if len(lines) > 2:
         del lines[-1]  # it may have been cut
     lines = [line for line in lines if line.strip()][:SAMPLE]
+    if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) <= 5:
+        raise UserError(
+            f"{label}, line 1: {lines[0].strip()!r} is a note for Excel: remove this line"
+        )
     delimiter, places = text.delimiter, wanted.positions
     quoted = text.quoted and len(delimiter if delimiter != AUTO else "") <= 1
     if delimiter == AUTO and places:
