@@ -19,6 +19,7 @@ PACKAGES = (
     "model",
     "objectives",
     "ranking",
+    "recommending",
     "kernels",
     "training",
     "comparing",

@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if "expected one argument" in message:
-            message += "; a value that begins with a dash is written --item=-5"
+            message += "; one that begins with a dash is written with =, as --item=-5"
         super().error(message)
 
 

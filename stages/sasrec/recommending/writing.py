@@ -74,7 +74,7 @@ def _records(table: pd.DataFrame) -> Iterator[dict[str, object]]:
     whose = [name for name in (USER, BY) if name in table]
     items = table.drop(columns=whose)
     # A float32 as short as it can be written, not with the digits of its conversion.
-    rows = items.assign(**{SCORE: items[SCORE].map(lambda score: float(str(score)))})
+    rows = items.assign(**{SCORE: items[SCORE].to_numpy().astype(str).astype(float)})
     record: dict[str, object] | None = None
     for row, owner in zip(rows.to_dict("records"), table[whose].to_dict("records"), strict=True):
         if row[RANK] == 1:
