@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sasrec.ranking.ranks import MAX_SCORES, leave_out
 from sasrec.ranking.scoring import Scorer
@@ -36,6 +37,11 @@ class Choice:
     def length(self) -> int:
         """Of a list: k, or as many items as are allowed."""
         return min(self.k, int(self.allowed.sum()))
+
+    @cached_property
+    def left_out(self) -> Tensor:
+        """int64: the items that are not allowed, and padding."""
+        return torch.from_numpy(np.flatnonzero(~self.allowed))
 
 
 class Best(NamedTuple):
@@ -98,7 +104,7 @@ def most_popular(popularity: np.ndarray, choice: Choice) -> tuple[np.ndarray, np
 def _by_model(scorer: Scorer, users: np.ndarray, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
     """Items and scores of users who have a history, [B, k] each."""
     rows, scores = scorer.scores(users)
-    scores[:, torch.from_numpy(~choice.allowed)] = -torch.inf
+    scores.index_fill_(1, choice.left_out, -torch.inf)
     if choice.filter_seen:
         leave_out(scores, [scorer.histories.of(user) for user in rows])
     best = scores.topk(choice.length)
