@@ -8,6 +8,7 @@ batch's targets, and `contrastive_weight` is lambda. Of several processes each c
 share of a batch, with fewer negatives.
 """
 
+from abc import abstractmethod
 from typing import Literal
 
 from pydantic import Field
@@ -45,11 +46,11 @@ class Contrast(Term):
         self.weight = settings.contrastive_weight
         self.settings = settings
 
+    @abstractmethod
     def pair(
         self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> tuple[Tensor, Tensor]:
         """[B, D] each, in the order of the batch's sequences; arguments as `Term.forward`."""
-        raise NotImplementedError
 
     def alike(self, batch: TrainingBatch) -> Tensor | None:
         """As `info_nce` wants it."""
