@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.contrasts.tables import CONTRASTS, Materials
+from sasrec.objectives.contrasts.materials import Materials
+from sasrec.objectives.contrasts.tables import CONTRASTS
 from sasrec.objectives.losses import Loss
 from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
@@ -146,7 +147,7 @@ def build_objective(
     if loss.num_negatives:
         negatives = NEGATIVES[params.negatives](sequences, num_items, device)
     materials = Materials(params, sequences, num_items, device, max_length)
-    terms: list[Term] = [CONTRASTS[name](materials) for name in params.contrasts]
+    terms: list[Term] = [CONTRASTS[name].of(materials) for name in params.contrasts]
     if params.rating_weight:
         terms.append(RatingPrediction(params.rating_weight, hidden_size, sequences))
     augmented = None
