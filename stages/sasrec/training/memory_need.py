@@ -1,7 +1,8 @@
 """How much memory training takes, roughly, so that what cannot fit says so before it begins.
 
 Only arrays that are certain to be there together are counted, for a batch of the mean size: what
-would fit is not refused. Trained on MovieLens-100K (epoch, validation, 2 threads), the resident
+would fit is not refused. Of an objective with views or partners each pass over them is counted,
+or the rows that they are drawn in, which are as wide as the longest history. Trained on MovieLens-100K (epoch, validation, 2 threads), the resident
 memory grew by more than is counted here:
 
     setting                     counted  grew by
