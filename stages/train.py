@@ -37,6 +37,7 @@ from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
 from sasrec.training.new_items import check_features, fill_new_items, fills_new_items
 from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
+from sasrec.training.refitting import check_refit, refit, with_targets
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
 
@@ -81,9 +82,17 @@ def main() -> None:
             filter_seen=filter_seen,
         )
         history = fit(trainer, validation, report)
-        filled = None
+        refitted, filled, sequences = None, None, inputs.sequences
+        if params.refit:
+            sequences = with_targets(sequences, inputs.targets)
+            trainer = build(
+                *(settings, sequences, inputs.dataset.num_items, device),
+                processes=processes,
+                report=_say_nothing,
+            )
+            refitted = refit(trainer, history.best_epoch, report)
         if fills_new_items(params):
-            filled = fill_new_items(trainer.model, inputs.features, inputs.sequences)
+            filled = fill_new_items(trainer.model, inputs.features, sequences)
             report(f"{filled:,} items that training never saw: embeddings from genres and years")
         if new is not None:
             description = model_description(
@@ -94,7 +103,8 @@ def main() -> None:
             save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
-            details = train_details(history, settings.model, inputs.targets.sampled_name)
+            sampled_name = inputs.targets.sampled_name
+            details = train_details(history, settings.model, sampled_name, refitted)
             write_json(new[DETAILS], details)
             write_json(new[METRICS], train_metrics(details))
             keep_timing(details, timing(history))
@@ -116,6 +126,8 @@ def read_inputs(
     settings = Settings(model_params.resolve(dataset.name), objective_params, params)
     needs = needs_of(settings)
     check_columns_in(needs, dataset)
+    if params.refit:
+        check_refit(needs)
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     sequences = Sequences.load(TRAIN, **sizes, columns=columns_in(needs))
     features = read_features(TRAIN) if GENRES in needs or fills_new_items(params) else None

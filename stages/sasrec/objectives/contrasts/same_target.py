@@ -83,6 +83,7 @@ class SameTarget(Contrast):
     name = "same_target"
     reads = 1
     rows = 2
+    needs_latest = True
 
     def __init__(self, settings: ContrastSettings, partners: Partners) -> None:
         super().__init__(settings)
