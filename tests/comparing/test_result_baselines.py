@@ -13,6 +13,7 @@ from result_tables import METRICS, Table, load_tables, of_kind
 from sasrec.base.errors import UserError
 
 TABLES = of_kind(load_tables(ROOT / "benchmarks/results.yaml"), "ranking")
+SECTIONS = ("data", "split", "evaluate")  # of params.yaml, what baselines depend on
 
 
 def toy_table(name: str, dataset: str, settings: dict, seeds=(7, 8)) -> Table:
@@ -50,9 +51,6 @@ def test_rows_of_a_table_rank_the_same_candidates(table):
         for settings in table.settings.values()
     ]
     assert all(own == chosen[0] for own in chosen)
-
-
-SECTIONS = ("data", "split", "evaluate")
 
 
 def test_the_first_finished_run_that_has_them_tells(here):

@@ -95,5 +95,5 @@ def test_other_tables_and_older_runs_stay(here):
 def test_a_run_that_held_no_items_out(here):
     write_run(here, "cold-none", 7, measured(0.25))
     write_run(here, "cold-none", 8, None)
-    with pytest.raises(UserError, match="tiny-cold-none-8: metrics/test_details.json says nothing"):
+    with pytest.raises(UserError, match=r"cold-none-8: metrics/test_details.json says nothing"):
         collect_new_items({"new": TABLE}, here)
