@@ -153,7 +153,8 @@ def load_changed(folder: Path, section: str, key: str, value: object) -> Section
 WRONG_VALUES = {
     "unknown variant": (
         "model", "variant", "papre",
-        "model.variant = 'papre': should be 'official', 'paper', 'normed_residual' or 'post_norm'",
+        "model.variant = 'papre': should be 'official', 'paper', 'normed_residual', 'post_norm' or "
+        "'ligr'",
     ),
     "heads": (
         "model", "num_heads", 3,
@@ -170,6 +171,14 @@ WRONG_VALUES = {
     "initialisation": (
         "model", "initialisation", "normal",
         "model.initialisation = 'normal': should be 'xavier_uniform' or 'xavier_normal'",
+    ),
+    "all items hidden": (
+        "model", "item_dropout", 1.0,
+        "model.item_dropout = 1.0: should be less than 1",
+    ),
+    "no temperature": (
+        "model", "temperature", 0.0,
+        "model.temperature = 0.0: should be greater than 0",
     ),
     "column": (
         "data", "columns.usr", "a",
