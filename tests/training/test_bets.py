@@ -68,3 +68,9 @@ def test_hidden_items_may_wait_with_the_others(monkeypatch):
         results.append((losses, trainer.model.item_embedding.detach()))
     assert results[0][0] == pytest.approx(results[1][0], abs=1e-5)
     torch.testing.assert_close(results[0][1], results[1][1], rtol=0, atol=2e-4)
+
+
+def test_hidden_items_tell_two_passes_apart():
+    """A contrast of two dropouts needs no other one."""
+    trainer = trainer_of(config={"item_dropout": 0.5}, objective={"contrast": "dropout"})
+    assert trainer.run_epoch(1).loss > 0
