@@ -37,7 +37,6 @@ from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.building import build
-from sasrec.training.memory_need import Settings
 from sasrec.training.trainer import Trainer, TrainParams
 
 COSTS = Path("docs/results/costs.csv")
@@ -91,9 +90,8 @@ def make_split(folder: Path, params: dict[str, Any]) -> None:
 
 def trainer_of(row: Row, params: dict[str, Any]) -> Trainer:
     """What stages/train.py trains by `params` on the split in the working directory."""
-    inputs = train.read_inputs()
-    settings = Settings(
-        ModelParams.model_validate(params["model"]).resolve(inputs.dataset.name),
+    settings, inputs = train.read_inputs(
+        ModelParams.model_validate(params["model"]),
         ObjectiveParams.model_validate(params["objective"]),
         TrainParams.model_validate(params["train"]),
     )

@@ -27,7 +27,7 @@ from sasrec.machine.distributed import is_launched, launch, world
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import save_model
 from sasrec.model.known import known_of
-from sasrec.model.needs import GENRES, Needs, check_columns_in, check_known, columns_in
+from sasrec.model.needs import GENRES, check_columns_in, check_known, columns_in
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
@@ -35,8 +35,9 @@ from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce, needs_of
 from sasrec.training.fitting import fit
 from sasrec.training.memory_need import Settings, check_memory
-from sasrec.training.new_items import check_features, fill_new_items
+from sasrec.training.new_items import check_features, fill_new_items, fills_new_items
 from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
+from sasrec.training.refitting import check_refit, refit, with_targets
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
 
@@ -56,14 +57,7 @@ def main() -> None:
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
-    dataset = read_facts()
-    settings = Settings(model_params.resolve(dataset.name), objective_params, params)
-    needs, fills = needs_of(settings), params.new_items == "content"
-    inputs = read_inputs(dataset, needs, features=GENRES in needs or fills)
-    settings = settings._replace(known=known_of(inputs.sequences, inputs.features))
-    check_known(needs, settings.known, dataset.name)
-    if fills:
-        check_features(inputs.features, dataset.name)
+    settings, inputs = read_inputs(model_params, objective_params, params)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
     if params.processes > 1 and not is_launched():
@@ -88,9 +82,17 @@ def main() -> None:
             filter_seen=filter_seen,
         )
         history = fit(trainer, validation, report)
-        filled = None
-        if fills:
-            filled = fill_new_items(trainer.model, inputs.features, inputs.sequences)
+        refitted, filled, sequences = None, None, inputs.sequences
+        if params.refit:
+            sequences = with_targets(sequences, inputs.targets)
+            trainer = build(
+                *(settings, sequences, inputs.dataset.num_items, device),
+                processes=processes,
+                report=_say_nothing,
+            )
+            refitted = refit(trainer, history.best_epoch, report)
+        if fills_new_items(params):
+            filled = fill_new_items(trainer.model, inputs.features, sequences)
             report(f"{filled:,} items that training never saw: embeddings from genres and years")
         if new is not None:
             description = model_description(
@@ -101,7 +103,8 @@ def main() -> None:
             save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():
                 write_csv(new[MODEL] / f"{name}.csv", curve)
-            details = train_details(history, settings.model, inputs.targets.sampled_name)
+            sampled_name = inputs.targets.sampled_name
+            details = train_details(history, settings.model, sampled_name, refitted)
             write_json(new[DETAILS], details)
             write_json(new[METRICS], train_metrics(details))
             keep_timing(details, timing(history))
@@ -115,12 +118,25 @@ def read_facts() -> SplitFacts:
     return facts
 
 
-def read_inputs(dataset: SplitFacts, needs: Needs, *, features: bool) -> Inputs:
+def read_inputs(
+    model_params: ModelParams, objective_params: ObjectiveParams, params: TrainParams
+) -> tuple[Settings, Inputs]:
+    """What split left, and the parameters with what they leave to the data."""
+    dataset = read_facts()
+    settings = Settings(model_params.resolve(dataset.name), objective_params, params)
+    needs = needs_of(settings)
     check_columns_in(needs, dataset)
+    if params.refit:
+        check_refit(needs)
     sizes = {"num_users": dataset.num_users, "num_items": dataset.num_items}
     sequences = Sequences.load(TRAIN, **sizes, columns=columns_in(needs))
-    known = read_features(TRAIN) if features else None
-    return Inputs(dataset, sequences, Targets.load(VALID, **sizes), known)
+    features = read_features(TRAIN) if GENRES in needs or fills_new_items(params) else None
+    known = known_of(sequences, features)
+    check_known(needs, known, dataset.name)
+    if fills_new_items(params):
+        check_features(features, dataset.name)
+    inputs = Inputs(dataset, sequences, Targets.load(VALID, **sizes), features)
+    return settings._replace(known=known), inputs
 
 
 def _say_nothing(_: str) -> None:

@@ -85,8 +85,8 @@ def record_batches(trainer, monkeypatch):
     batches, drawn = [], []
     read, draw = trainer.reader.training_batch, NegativeSampler.draw
 
-    def training_batch(users):
-        batches.append(read(users))
+    def training_batch(users, *skipped):
+        batches.append(read(users, *skipped))
         return batches[-1]
 
     def recorded_draw(self, rows, generator):

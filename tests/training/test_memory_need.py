@@ -53,6 +53,15 @@ TOO_LARGE = {
 }
 
 
+@pytest.mark.parametrize("changes", [{"average": "ema"}, {"refit": True}])
+def test_more_copies_of_the_weights_are_counted(changes):
+    needed = weights_need(toy_config(hidden_size=50), 10**6)
+    check(free=1.3 * needed, num_items=10**6)
+    with pytest.raises(UserError, match="of memory"):
+        check(free=1.3 * needed, num_items=10**6, **changes)
+    check(free=1.8 * needed, num_items=10**6, **changes)
+
+
 @pytest.mark.parametrize(("name", "value"), TOO_LARGE.values(), ids=TOO_LARGE)
 def test_what_cannot_fit_names_the_parameter(name, value):
     with pytest.raises(UserError, match=f"16 GB are free: lower {name} = {value}$"):

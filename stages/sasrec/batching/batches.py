@@ -96,12 +96,15 @@ class SequenceReader:
         self._columns = {
             name: torch.from_numpy(sequences.columns[name]).to(device) for name in columns
         }
-        if layout == "fixed":
-            self._offsets = torch.from_numpy(np.array(sequences.offsets)).to(device)
 
-    def training_batch(self, users: np.ndarray) -> TrainingBatch:
-        """The sequences of `users` (int64 [B], at least two items each), each item and its next."""
-        users, layout, places = self._locate(users, reserve=1)
+    def training_batch(self, users: np.ndarray, skipped: np.ndarray | int = 0) -> TrainingBatch:
+        """The sequences of `users` (int64 [B], at least two items each), each item and its next.
+
+        Args:
+            skipped: int64 [B], how many of the latest items of each stay out (windows.py); at
+                least two must be left.
+        """
+        users, layout, places = self._locate(users, reserve=1 + skipped)
         inputs = self._batch(places, layout)
         following = self._batch(places + 1, layout)
         return TrainingBatch(inputs, following.items, users, following.columns)
@@ -111,7 +114,9 @@ class SequenceReader:
         users, layout, places = self._locate(users, reserve=0)
         return self._batch(places, layout), users
 
-    def _locate(self, users: np.ndarray, reserve: int) -> tuple[Tensor, Layout, Tensor]:
+    def _locate(
+        self, users: np.ndarray, reserve: np.ndarray | int
+    ) -> tuple[Tensor, Layout, Tensor]:
         """Users in the layout's order, and which item each slot holds: int64 [T].
 
         The latest position of a user reads the last item but `reserve`; so does padding.
@@ -119,29 +124,20 @@ class SequenceReader:
         users = np.asarray(users, np.int64)
         lengths = np.minimum(self._lengths[users] - reserve, self.max_length)
         assert (lengths >= 1).all(), "a user without positions"
-        locate = self._locate_on_device if self.layout == "fixed" else self._locate_on_host
-        return locate(users, lengths, reserve)
-
-    def _locate_on_host(
-        self, users: np.ndarray, lengths: np.ndarray, reserve: int
-    ) -> tuple[Tensor, Layout, Tensor]:
+        latest = self.sequences.offsets[users + 1] - 1 - reserve
         if self.layout == "grouped":
             falling = np.argsort(-lengths, kind="stable")
-            users, lengths = users[falling], lengths[falling]
-        layout = (lay_out_grouped if self.layout == "grouped" else lay_out_packed)(lengths)
-        latest = self.sequences.offsets[users + 1] - 1 - reserve
-        places = latest[layout.sequences.numpy()] - layout.positions.numpy()
-        return torch.from_numpy(users), layout, torch.from_numpy(places)
-
-    def _locate_on_device(
-        self, users: np.ndarray, lengths: np.ndarray, reserve: int
-    ) -> tuple[Tensor, Layout, Tensor]:
-        there, on_device = (
-            torch.from_numpy(array).to(self.device, non_blocking=True) for array in (users, lengths)
-        )
-        layout = lay_out_fixed(on_device, self.max_length)
-        latest = self._offsets[there + 1] - 1 - reserve
-        return there, layout, latest[layout.sequences] - layout.positions
+            users, lengths, latest = users[falling], lengths[falling], latest[falling]
+        if self.layout == "fixed":
+            users, lengths, latest = (
+                torch.from_numpy(array).to(self.device, non_blocking=True)
+                for array in (users, lengths, latest)
+            )
+            layout = lay_out_fixed(lengths, self.max_length)
+        else:
+            layout = (lay_out_grouped if self.layout == "grouped" else lay_out_packed)(lengths)
+            users, latest = torch.from_numpy(users), torch.from_numpy(latest)
+        return users, layout, latest[layout.sequences] - layout.positions
 
     def _batch(self, places: Tensor, layout: Layout) -> Batch:
         """The items at `places` (int64 [T]), and what else is wanted of them."""

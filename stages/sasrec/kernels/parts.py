@@ -7,7 +7,7 @@ numbers, so the code that one machine compiles once serves every model.
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from queue import SimpleQueue
@@ -44,7 +44,7 @@ def inner(function: Callable) -> Callable:
     return compiled(function, no_cpython_wrapper=True)
 
 
-def run_parts(kernel: Callable[..., None], *arguments: object, edges: np.ndarray) -> None:
+def run_parts(kernel: Callable[..., None], *arguments: object, edges: Sequence[int]) -> None:
     """Run each part of a kernel, from edges[part] to edges[part + 1]."""
     parts = len(edges) - 1
     done: SimpleQueue[BaseException | None] = SimpleQueue()
@@ -104,24 +104,22 @@ def _work(tasks: SimpleQueue) -> None:
         del done, kernel, arguments  # arrays are free while it waits
 
 
-def parts_of(costs: np.ndarray) -> np.ndarray:
+def parts_of(costs: np.ndarray) -> list[int]:
     """Where to cut pieces of work into parts that end together: edges from 0 to the end.
 
     Args:
         costs: [pieces], nanoseconds each, roughly.
     """
     ends = costs.cumsum()
-    inner = np.searchsorted(ends, _cuts(ends[-1]))
-    return np.concatenate([[0], inner, [len(costs)]])
+    return [0, *np.searchsorted(ends, _cuts(float(ends[-1]))).tolist(), len(costs)]
 
 
-def even_parts(count: int, cost: float) -> np.ndarray:
+def even_parts(count: int, cost: float) -> list[int]:
     """`parts_of` for `count` pieces that cost the same."""
-    inner = (_cuts(count * cost) / cost).astype(int)
-    return np.concatenate([[0], inner, [count]])
+    return [0, *(int(cut / cost) for cut in _cuts(count * cost)), count]
 
 
-def _cuts(cost: float) -> np.ndarray:
+def _cuts(cost: float) -> list[float]:
     """Where to cut work of nanoseconds: the first part, the caller's, begins LATE sooner."""
     parts = max(1, min(threads(), int((cost - LATE) / WORTH_A_THREAD)))
-    return LATE + (cost - LATE) / parts * np.arange(1, parts)
+    return [LATE + (cost - LATE) / parts * part for part in range(1, parts)]

@@ -41,7 +41,7 @@ def spans_of(layout: Layout) -> Spans:
         lengths = layout.lengths.numpy()
         triangles = lengths * (lengths + 1) // 2
         ends = triangles.cumsum()
-        edges = parts_of(POSITION_COST * lengths + PAIR_COST * triangles)
+        edges = np.array(parts_of(POSITION_COST * lengths + PAIR_COST * triangles))
         starts = layout.last_slots.numpy() + 1 - lengths
         _found[layout] = Spans(starts, lengths, ends - triangles, int(ends[-1]), edges)
     return _found[layout]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from sasrec.model.sasrec import SASRec
 from sasrec.ranking.validation import Validation
 from sasrec.training.trainer import EpochStats, Trainer
 
@@ -47,8 +48,9 @@ def fit(
     """Train for at most `epochs`; stop after `patience` validations without a gain.
 
     The trainer's model ends with the weights of the best epoch by validation NDCG@10, in the
-    protocol that `train.monitor` names. `report` is given a line an epoch. Of several processes
-    the first validates for all, so that they stop together.
+    protocol that `train.monitor` names. With `train.average`, averaged weights are validated and
+    kept, while training goes on from the others. `report` is given a line an epoch. Of several
+    processes the first validates for all, so that they stop together.
     """
     params, world = trainer.params, trainer.world
     history = History()
@@ -57,11 +59,12 @@ def fit(
     for epoch in range(1, params.epochs + 1):
         history.epochs.append(trainer.run_epoch(epoch))
         if epoch % params.valid_every == 0 or epoch == params.epochs:
-            history.validations[epoch] = world.from_first(validate() if world.is_first else None)
-            if _is_best(history, epoch, params.monitor):
-                history.best_epoch = epoch
-                weights = trainer.model.state_dict()
-                best_weights = {name: weight.clone() for name, weight in weights.items()}
+            with trainer.averaged():
+                validation = world.from_first(validate() if world.is_first else None)
+                history.validations[epoch] = validation
+                if _is_best(history, epoch, params.monitor):
+                    history.best_epoch = epoch
+                    best_weights = copy_weights(trainer.model)
         elapsed = time.perf_counter() - started
         report(_line(history, epoch, params.epochs, elapsed / epoch * (params.epochs - epoch)))
         if _gains_ended(history, params.patience):
@@ -69,6 +72,11 @@ def fit(
             break
     trainer.model.load_state_dict(best_weights)
     return history
+
+
+def copy_weights(model: SASRec) -> dict[str, Tensor]:
+    """As `load_state_dict` takes them, whatever becomes of the model."""
+    return {name: weight.clone() for name, weight in model.state_dict().items()}
 
 
 def _monitored(validation: Validation, monitor: str) -> float:

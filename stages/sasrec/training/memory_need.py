@@ -30,6 +30,8 @@ from sasrec.training.trainer import TrainParams
 
 FLOAT, INT = 4, 8
 COPIES = 5  # of each weight: itself, its gradient, both of Adam's moments, the best epoch's
+AVERAGED = 2  # more with train.average: the mean, and the raw weights while it is in their place
+REFIT = 3  # more with train.refit: two models with theirs, but no best epoch's
 BLOCK_OBJECTS = 30_000  # bytes of a block's Python objects
 PLANES = 10  # numbers a unit that a block keeps for its gradient (kernels/loops)
 # What may be too large, each with a value that is not.
@@ -70,9 +72,15 @@ def check_memory(
             )
 
 
-def weights_need(config: ModelConfig, num_items: int, known: Known = Known()) -> int:  # noqa: B008, it is immutable
+def weights_need(
+    config: ModelConfig,
+    num_items: int,
+    known: Known = Known(),  # noqa: B008, it is immutable
+    *,
+    copies: int = COPIES,
+) -> int:
     """Bytes of a model's weights and what goes with them."""
-    weights = COPIES * FLOAT * count_parameters(config, num_items, known)
+    weights = copies * FLOAT * count_parameters(config, num_items, known)
     return weights + config.num_blocks * BLOCK_OBJECTS
 
 
@@ -102,13 +110,18 @@ def _places(
 ) -> Iterator[tuple[int, str, Callable[[Settings], float]]]:
     """Each memory that training uses: its free bytes, its name, and what is needed of it."""
 
+    def weights(settings: Settings) -> int:
+        params = settings.train
+        copies = COPIES + AVERAGED * (params.average != "none") + REFIT * params.refit
+        return weights_need(settings.model, num_items, settings.known, copies=copies)
+
     def all_processes(settings: Settings) -> float:
-        weights = settings.train.processes * weights_need(settings.model, num_items, settings.known)
-        return weights + step_need(settings, sequences, device.type)
+        step = step_need(settings, sequences, device.type)
+        return settings.train.processes * weights(settings) + step
 
     def one_process(settings: Settings) -> float:
         step = step_need(settings, sequences, device.type) / settings.train.processes
-        return weights_need(settings.model, num_items, settings.known) + step
+        return weights(settings) + step
 
     def before_moving(settings: Settings) -> float:
         weights = count_parameters(settings.model, num_items, settings.known)

@@ -19,6 +19,7 @@ from sasrec.base.errors import UserError
 from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
+from sasrec.training.trainer import TrainParams
 
 STRENGTHS = 10.0 ** np.arange(-2, 4.5, 0.5)  # in units of an item that occurs as often as the mean
 KNOTS = 9  # of years, from the first to the last: an eighth of the items between two
@@ -42,6 +43,11 @@ def fill_new_items(model: SASRec, features: ItemFeatures, sequences: Sequences) 
             filled = design[new] @ ridge(design[trained], known, weights, strength)
             table[torch.from_numpy(new).to(table.device)] = torch.from_numpy(filled).to(table)
     return len(new)
+
+
+def fills_new_items(params: TrainParams) -> bool:
+    """Whether training is to end with `fill_new_items`."""
+    return params.new_items == "content"
 
 
 def check_features(features: ItemFeatures | None, dataset: str) -> ItemFeatures:

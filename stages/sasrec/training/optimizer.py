@@ -1,9 +1,17 @@
-"""Adam over all weights: by one call, but for embeddings whose rows wait (deferred_adam.py)."""
+"""Adam over all weights: by one call, but for embeddings whose rows wait (deferred_adam.py).
+
+With weight decay it is AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2): before Adam's step the
+weights are multiplied by 1 - learning rate * decay. Only matrices are: embeddings, those of
+positions among them, and the weights of linear layers. Biases and norms stay, as is common.
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from sasrec.model.sasrec import SASRec
+from sasrec.training.averaging import Average
 from sasrec.training.deferred_adam import DeferredAdam
 from sasrec.training.flat_parameters import check_flat, flatten_parameters
 
@@ -17,8 +25,15 @@ class Optimizer:
     """Of a step: `read` if it `asks`, the backward pass, `step`.
 
     Args:
-        waiting: the embeddings whose rows wait until a step reads them.
+        waiting: the embeddings whose rows wait until a step reads them. They catch up by one
+            learning rate and without decay, and an average would not see them: with them, no
+            decay, no average, and no `set_rate`.
         objective: whose parameters are learnt too, if it has some.
+        decay: of AdamW.
+        share: of an average of the weights (averaging.py); None without one.
+
+    Attributes:
+        average: of all weights, or None.
     """
 
     def __init__(
@@ -28,7 +43,10 @@ class Optimizer:
         *,
         waiting: list[nn.Parameter],
         objective: nn.Module | None = None,
+        decay: float = 0.0,
+        share: Callable[[int], float] | None = None,
     ) -> None:
+        assert not waiting or not (decay or share)
         those = {id(weight) for weight in waiting}
         named = dict(model.named_parameters())
         if objective is not None:
@@ -39,7 +57,12 @@ class Optimizer:
             if id(weight) in those
         ]
         self._named = {name: weight for name, weight in named.items() if id(weight) not in those}
+        if decay:  # matrices first, so that they are one piece
+            self._named = dict(sorted(self._named.items(), key=lambda item: item[1].ndim < 2))
         self._weights = flatten_parameters(self._named.values())
+        matrices = sum(weight.numel() for weight in self._named.values() if weight.ndim >= 2)
+        self._decay, self._decayed = decay, self._weights.detach()[:matrices]
+        self.average = Average(self._weights, share) if share else None
         self._adam = torch.optim.Adam([self._weights], lr=learning_rate, betas=BETAS, fused=True)
 
     @property
@@ -57,12 +80,21 @@ class Optimizer:
         for adam in self._deferred:
             adam.read(items)
 
+    def set_rate(self, learning_rate: float) -> None:
+        """The learning rate of the coming steps."""
+        assert not self._deferred
+        self._adam.param_groups[0]["lr"] = learning_rate
+
     def step(self) -> None:
         """Move the weights by their gradients, which become zero."""
+        if self._decay:
+            self._decayed.mul_(1 - self._adam.param_groups[0]["lr"] * self._decay)
         self._adam.step()
         self._weights.grad.zero_()
         for adam in self._deferred:
             adam.step()
+        if self.average:
+            self.average.add()
 
     def end_epoch(self) -> None:
         """Bring all weights up to date, to be read by others.

@@ -9,21 +9,31 @@ from sasrec.data.facts import SplitFacts
 from sasrec.model.config import ModelConfig
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.fitting import History
-from sasrec.training.trainer import TrainParams
+from sasrec.training.trainer import EpochStats, TrainParams
 
 
-def train_details(history: History, config: ModelConfig, sampled_name: str) -> dict[str, Any]:
-    """metrics/train_details.json; `hyperparameters` are what params.yaml's `auto` became."""
+def train_details(
+    history: History,
+    config: ModelConfig,
+    sampled_name: str,
+    refitted: EpochStats | None = None,
+) -> dict[str, Any]:
+    """metrics/train_details.json; `hyperparameters` are what params.yaml's `auto` became.
+
+    Args:
+        refitted: the last epoch of refitting, where the model was refitted.
+    """
     best = history.best
-    return rounded(
-        {
-            "best_epoch": history.best_epoch,
-            "epochs": len(history.epochs),
-            "train_loss": history.epochs[history.best_epoch - 1].loss,
-            "valid": {"loss": best.loss, sampled_name: best.sampled, "full": best.full},
-            "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
-        }
-    )
+    details = {
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epochs),
+        "train_loss": history.epochs[history.best_epoch - 1].loss,
+        "valid": {"loss": best.loss, sampled_name: best.sampled, "full": best.full},
+        "hyperparameters": {"max_length": config.max_length, "dropout": config.dropout},
+    }
+    if refitted:
+        details["refit"] = {"train_loss": refitted.loss, "interactions": refitted.interactions}
+    return rounded(details)
 
 
 def train_metrics(details: dict[str, Any]) -> dict[str, Any]:

@@ -4,49 +4,35 @@ The same seed and number of threads give the same bytes on one CPU: every epoch 
 generators from (seed, epoch), so nothing depends on what ran before.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from sasrec.base.errors import UserError
-from sasrec.base.params import Section
 from sasrec.batching.batches import Batch, SequenceReader, TrainingBatch, epoch_batches
+from sasrec.batching.windows import WINDOWS
 from sasrec.kernels.drop_ins import is_attached
 from sasrec.kernels.prepare import training_threads
 from sasrec.machine.distributed import World
-from sasrec.model.config import Kernels
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.objective import Objective
+from sasrec.training.averaging import AVERAGES
 from sasrec.training.optimizer import DEFERRED_FROM, Optimizer
+from sasrec.training.params import TrainParams
+from sasrec.training.schedules import Schedule
 from sasrec.training.trained_users import choose_users
 
 # So many batches are made in a row: what a step leaves in the caches slows the next one's making.
 # Fewer where they hold more than so many numbers together, 8 bytes each.
 PREPARED_AT_ONCE, PREPARED_NUMBERS = 32, 1 << 22
-
-
-class TrainParams(Section):
-    """The params section `train`."""
-
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    valid_every: int = Field(ge=1)
-    patience: int = Field(ge=1)
-    monitor: Literal["sampled", "full"]
-    seed: int = Field(ge=0, lt=1 << 32)
-    device: Literal["auto", "cpu", "cuda", "mps"]
-    processes: int = Field(ge=1)
-    precision: Literal["float32", "bfloat16"]
-    compile: bool
-    kernels: Kernels
-    new_items: Literal["none", "content"]
 
 
 class Step(NamedTuple):
@@ -85,7 +71,7 @@ class Trainer:
         left_out: how many others there are, by the reason.
 
     Raises:
-        UserError: there is no user to learn from.
+        UserError: there is no user to learn from, or parameters do not go together.
     """
 
     def __init__(
@@ -102,15 +88,24 @@ class Trainer:
         self.params = params
         self.world = world
         self.device = reader.device
+        _check_windows(params, objective)
         self.users, self.left_out = choose_users(
             reader.sequences, model.num_items, negatives=objective.loss.num_negatives > 0
         )
+        self.schedule = Schedule(
+            *(params.schedule, params.learning_rate, params.warmup_steps),
+            steps=math.ceil(len(self.users) / params.batch_size),
+            epochs=params.epochs,
+        )
+        share = AVERAGES[params.average]
         self.optimizer = Optimizer(
-            model,
-            params.learning_rate,
+            *(model, params.learning_rate),
             waiting=model.item_tables if self._defers() else [],
             objective=objective,
+            decay=params.weight_decay,
+            share=partial(share, decay=params.ema_decay) if share else None,
         )
+        self._skipped = np.zeros(reader.sequences.num_users + 1, np.int64)  # see windows.py
         self._forward = _compiled(model, self.device) if params.compile else model
 
     def run_epoch(self, epoch: int) -> EpochStats:
@@ -122,11 +117,14 @@ class Trainer:
         started = time.perf_counter()
         self.model.train()
         batches, generator = self._start(epoch)
+        rates = self.schedule.of_epoch(epoch) if self.schedule.changes else None
         total = torch.zeros((), device=self.device)
         with training_threads(self.model, self.objective.loss):
             for together in self._prepared_together(batches):
                 steps = [self._prepare(users, generator) for users in together]
                 while steps:  # none is held once it is done
+                    if rates:
+                        self.optimizer.set_rate(next(rates))
                     total += self._learn(steps.pop(0))
             self.optimizer.end_epoch()
         loss = self.world.add_up(total).item()
@@ -137,6 +135,11 @@ class Trainer:
                 f"lower train.learning_rate = {self.params.learning_rate}"
             )
         return EpochStats(loss / interactions, interactions, time.perf_counter() - started)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """For as long as it lasts, the model has the averaged weights, if `train.average` asks."""
+        average = self.optimizer.average
+        return average.in_place() if average else nullcontext()
 
     def loss(self, batch: TrainingBatch, prepared: Any) -> Tensor:
         """The sum of losses over the batch's real positions."""
@@ -171,7 +174,7 @@ class Trainer:
         positions = int(self._positions(users).sum())
         if not len(share):  # a last batch of fewer users than processes
             return Step(positions, None, None)
-        batch = self.reader.training_batch(share)
+        batch = self.reader.training_batch(share, self._skipped[share])
         return Step(positions, batch, self.objective.prepare(batch, generator))
 
     def _learn(self, step: Step) -> Tensor:
@@ -195,9 +198,11 @@ class Trainer:
         """Whether a step reads so few items that most rows of their embeddings should wait.
 
         Several processes read other items than one another, and some objectives and scores read
-        all items.
-        By plain PyTorch the gradient of an embedding is an array of all its rows anyway.
+        all items. By plain PyTorch the gradient of an embedding is an array of all its rows anyway.
+        Decay, changing rates and averages concern every row at every step.
         """
+        if self.params.weight_decay or self.schedule.changes or AVERAGES[self.params.average]:
+            return False
         reads = None if self.model.score.reads_all else self.objective.reads
         if reads is None or not is_attached(self.model.inputs) or self.world.size > 1:
             return False
@@ -209,9 +214,16 @@ class Trainer:
         return np.minimum(self.reader.sequences.lengths[users] - 1, self.model.config.max_length)
 
     def _start(self, epoch: int) -> tuple[list[np.ndarray], torch.Generator]:
-        """The epoch's batches and the generator of its negatives; dropout is seeded too."""
+        """The epoch's batches and the generator of its negatives.
+
+        Dropout is seeded too; windows are drawn, the same in all processes.
+        """
         order = np.random.default_rng((self.params.seed, epoch))
         batches = epoch_batches(self.users, self.params.batch_size, order)
+        lengths, most = self.reader.sequences.lengths, self.model.config.max_length
+        windows = np.random.SeedSequence((self.params.seed, epoch)).spawn(1)[0]
+        skip = WINDOWS[self.params.windows]
+        self._skipped = skip(lengths, most, np.random.default_rng(windows))
         own = np.random.SeedSequence((self.params.seed, epoch, self.world.rank + 1))
         negatives, dropout = own.spawn(2)
         dropout_seed = int(dropout.generate_state(1, np.uint64)[0])
@@ -220,6 +232,16 @@ class Trainer:
         generator = torch.Generator(self.device)
         generator.manual_seed(int(negatives.generate_state(1, np.uint64)[0] >> 1))
         return batches, generator
+
+
+def _check_windows(params: TrainParams, objective: Objective) -> None:
+    """Raise UserError if a term would take other windows for the latest."""
+    for term in objective.terms:
+        if term.needs_latest and params.windows != "latest":
+            raise UserError(
+                f"{term.name} goes by the last item of each user, where an epoch's sequences have "
+                f"to end: it needs train.windows = latest, not {params.windows}"
+            )
 
 
 def _compiled(model: SASRec, device: torch.device) -> Callable[[Batch], Tensor]:

@@ -80,6 +80,7 @@ class SameTarget(Contrast):
 
     name = "same_target"
     reads = 1
+    needs_latest = True
 
     def __init__(self, settings: ContrastSettings, partners: Partners) -> None:
         super().__init__(settings)
