@@ -164,14 +164,6 @@ WRONG_VALUES = {
         "model", "num_heads", 0,
         "model.num_heads = 0: should be greater than or equal to 1",
     ),
-    "blocks": (
-        "model", "num_blocks", -1,
-        "model.num_blocks = -1: should be greater than or equal to 0",
-    ),
-    "initialisation": (
-        "model", "initialisation", "normal",
-        "model.initialisation = 'normal': should be 'xavier_uniform' or 'xavier_normal'",
-    ),
     "all items hidden": (
         "model", "item_dropout", 1.0,
         "model.item_dropout = 1.0: should be less than 1",
@@ -179,6 +171,14 @@ WRONG_VALUES = {
     "no temperature": (
         "model", "temperature", 0.0,
         "model.temperature = 0.0: should be greater than 0",
+    ),
+    "blocks": (
+        "model", "num_blocks", -1,
+        "model.num_blocks = -1: should be greater than or equal to 0",
+    ),
+    "initialisation": (
+        "model", "initialisation", "normal",
+        "model.initialisation = 'normal': should be 'xavier_uniform' or 'xavier_normal'",
     ),
     "column": (
         "data", "columns.usr", "a",
