@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from result_tables import METRICS, Table
+from result_tables import METRICS, Table, override
 
 from sasrec.base.errors import UserError
 from sasrec.base.files import new_file
@@ -133,7 +133,7 @@ def _commands(table: Table) -> str:
         seeds = ",".join(map(str, table.seeds[row]))
         words = ["dvc", "exp", "run", "--queue"]
         for key, value in _changes(settings, seeds).items():
-            words += ["-S", f"{key}={value}"]
+            words += ["-S", override(key, value)]
         lines.append(shlex.join(words))
     return "\n".join(["```bash", *lines, "```", ""])
 

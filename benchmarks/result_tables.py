@@ -103,6 +103,15 @@ def named_tables(tables: dict[str, Table], names: list[str]) -> list[Table]:
     return [tables[name] for name in names]
 
 
+def override(key: str, value: Any) -> str:
+    """What `dvc exp run -S` takes: lists without quotes, values as YAML has them."""
+    if isinstance(value, list):
+        value = f"[{','.join(value)}]"
+    elif isinstance(value, bool):
+        value = str(value).lower()
+    return f"{key}={value}"
+
+
 def collect(tables: dict[str, Table], folder: Path, machine: str) -> None:
     """Bring the CSV files in `folder` up to date with the experiments that are here."""
     for table in tables.values():

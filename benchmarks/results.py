@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from result_figures import draw_lengths, draw_rows, draw_test_curve
 from result_pages import fill_page
-from result_tables import Table, collect, load_tables, named_tables
+from result_tables import Table, collect, load_tables, named_tables, override
 from timing import describe_machine
 
 from sasrec.base.errors import UserError
@@ -52,7 +52,7 @@ def queue(table: Table) -> None:
             continue
         command = ["dvc", "exp", "run", "--queue", "--name", experiment.name]
         for key, value in experiment.settings.items():
-            command += ["-S", f"{key}={value}"]
+            command += ["-S", override(key, value)]
         print(shlex.join(command), flush=True)
         if subprocess.run(command, check=False).returncode:
             raise UserError("dvc could not queue it, see above")

@@ -180,6 +180,23 @@ WRONG_VALUES = {
         "model", "initialisation", "normal",
         "model.initialisation = 'normal': should be 'xavier_uniform' or 'xavier_normal'",
     ),
+    "unknown contrast": (
+        "objective", "contrasts", ["dropout", "none"],
+        "objective.contrasts.1 = 'none': should be 'views', 'dropout' or 'same_target'",
+    ),
+    "one contrast twice": (
+        "objective", "contrasts", ["dropout", "dropout"],
+        "objective.contrasts = ['dropout', 'dropout']: expected distinct names",
+    ),
+    "a contrast by itself": (
+        "objective", "contrasts", "dropout",
+        "objective.contrasts = 'dropout': should be a valid list",
+    ),
+    "labels that are not smoothed": (
+        "objective", "label_smoothing", 0.1,
+        "objective: label_smoothing = 0.1 with loss = binary_cross_entropy, which smooths no "
+        "labels: set it to 0.0, or choose cross_entropy",
+    ),
     "column": (
         "data", "columns.usr", "a",
         "data.columns.usr: unknown key (allowed: user, item, timestamp, rating, order); "

@@ -26,7 +26,7 @@ class ByDropout(Contrast):
         """See `Contrast`."""
         if not (model.dropout.rate or model.item_dropout.rate):
             raise UserError(
-                "objective.contrast = dropout with model.dropout = 0: both passes are the same; "
-                "raise model.dropout or choose another contrast"
+                "objective.contrasts names dropout, and model.dropout = 0: both passes are the "
+                "same; raise model.dropout or take dropout out of objective.contrasts"
             )
         return self.represent(states, batch), self.represent(encode(batch.inputs), batch)
