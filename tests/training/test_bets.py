@@ -72,5 +72,5 @@ def test_hidden_items_may_wait_with_the_others(monkeypatch):
 
 def test_hidden_items_tell_two_passes_apart():
     """A contrast of two dropouts needs no other one."""
-    trainer = trainer_of(config={"item_dropout": 0.5}, objective={"contrast": "dropout"})
+    trainer = trainer_of(config={"item_dropout": 0.5}, objective={"contrasts": ["dropout"]})
     assert trainer.run_epoch(1).loss > 0
