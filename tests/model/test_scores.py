@@ -57,3 +57,12 @@ def test_the_temperature_divides(tied):
         for t in (0.1, 0.5)
     )
     torch.testing.assert_close(cold, 5 * warm)
+
+
+def test_a_state_of_zeros_has_no_gradient():
+    """As the first one has where its item is hidden and positions add nothing."""
+    states = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    result = SCORES["cosine"](0.05).states(states)
+    torch.testing.assert_close(result, torch.tensor([[0.0, 0.0], [0.6, 0.8]]))
+    result[:, 0].sum().backward()
+    torch.testing.assert_close(states.grad, torch.tensor([[0.0, 0.0], [0.128, -0.096]]))

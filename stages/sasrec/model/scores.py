@@ -9,7 +9,6 @@ that the model gives with its `scoring_embedding`; both come through here.
 import math
 
 from torch import Tensor
-from torch.nn.functional import normalize
 
 
 class DotProduct:
@@ -42,9 +41,17 @@ class Cosine(DotProduct):
     reads_all = True
 
     def states(self, x: Tensor) -> Tensor:
-        return normalize(x, dim=1)
+        return x / _lengths(x)
 
     def items(self, embedding: Tensor) -> Tensor:
-        lengths = embedding.norm(dim=1, keepdim=True)
-        # Over infinity padding's row stays zero, without a gradient; over little it would be huge.
-        return embedding / (self.temperature * lengths).masked_fill(lengths == 0, math.inf)
+        return embedding / (self.temperature * _lengths(embedding))
+
+
+def _lengths(x: Tensor) -> Tensor:
+    """Of the rows of x [M, D]: [M, 1], infinity for a row of zeros.
+
+    Over infinity such a row (padding's, or a state after hidden items alone) stays zero and has no
+    gradient; over a small number its gradient would be huge.
+    """
+    lengths = x.norm(dim=1, keepdim=True)
+    return lengths.masked_fill(lengths == 0, math.inf)
