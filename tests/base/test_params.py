@@ -153,7 +153,8 @@ def load_changed(folder: Path, section: str, key: str, value: object) -> Section
 WRONG_VALUES = {
     "unknown variant": (
         "model", "variant", "papre",
-        "model.variant = 'papre': should be 'official', 'paper', 'normed_residual' or 'post_norm'",
+        "model.variant = 'papre': should be 'official', 'paper', 'normed_residual', 'post_norm' or "
+        "'ligr'",
     ),
     "heads": (
         "model", "num_heads", 3,
@@ -162,6 +163,14 @@ WRONG_VALUES = {
     "no heads": (
         "model", "num_heads", 0,
         "model.num_heads = 0: should be greater than or equal to 1",
+    ),
+    "all items hidden": (
+        "model", "item_dropout", 1.0,
+        "model.item_dropout = 1.0: should be less than 1",
+    ),
+    "no temperature": (
+        "model", "temperature", 0.0,
+        "model.temperature = 0.0: should be greater than 0",
     ),
     "blocks": (
         "model", "num_blocks", -1,

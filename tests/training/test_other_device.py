@@ -32,6 +32,7 @@ META, NUM_ITEMS = torch.device("meta"), 13
 PARTS = {name: {"model": row} for name, row in EVERY_ROW.items()}
 PARTS |= {name: {"model": option} for name, option in OPTIONS.items()}
 PARTS |= {f"loss: {name}": {"objective": {"loss": name}} for name in LOSSES}
+PARTS["items hidden"] = {"model": {"item_dropout": 0.3, "inputs": ["item", "rating"]}}
 PARTS["ratings"] = {"objective": {"rating_weight": 0.5}}
 PARTS |= {f"contrast: {name}": {"objective": {"contrasts": [name]}} for name in CONTRASTS}
 PARTS["contrasts: all"] = {"objective": {"contrasts": list(CONTRASTS)}}
