@@ -54,7 +54,7 @@ def _states(model: SASRec, reader: SequenceReader, user: int, taken: np.ndarray)
     own = SequenceReader(sequences, length, reader.device, layout=reader.layout, columns=columns)
     size = int(np.clip(MAX_PAIRS // length**2, 1, 128))
     shape = (sequences.num_users, model.config.hidden_size)
-    states = model.scoring_embedding.new_empty(shape)
+    states = model.item_embedding.new_empty(shape)
     for start in range(1, sequences.num_users + 1, size):
         users = np.arange(start, min(start + size, sequences.num_users + 1))
         batch, rows = own.histories(users)
