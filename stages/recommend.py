@@ -17,7 +17,7 @@ import sys
 from sasrec.base.errors import printable
 from sasrec.base.files import new_file
 from sasrec.base.script import run_main
-from sasrec.recommending.asking import asked_tables
+from sasrec.recommending.asking import ask
 from sasrec.recommending.options import parse_options
 from sasrec.recommending.recommender import Recommender
 from sasrec.recommending.writing import csv_to, json_to, text_to, writer_of
@@ -28,11 +28,12 @@ MODEL = "data/model"
 def main() -> None:
     options = parse_options(__doc__)
     recommender = Recommender.load(MODEL, before_test=options.before_test)
-    tables = asked_tables(options, recommender, say)
+    tables = ask(options, recommender, say)
     if options.output:
         with new_file(options.output) as new, writer_of(options.output)(new) as write:
             for table in tables:
                 write(table)
+        tables.tell_done()
         return
     if options.json:
         write = json_to(sys.stdout)

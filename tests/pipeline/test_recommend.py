@@ -17,6 +17,7 @@ import recommend
 from sasrec.base.errors import UserError
 from sasrec.model.checkpoint import load_model
 from sasrec.recommending import best, writing
+from sasrec.recommending import recommender as module
 from sasrec.recommending.recommender import Recommender
 
 USER = 6  # whose last item is new to the user
@@ -206,11 +207,13 @@ def test_in_python_as_by_the_script(folder, monkeypatch, ask):
     assert set(both["item"]) <= {"i1", "i2", "i3"}
 
 
-def test_why_in_every_format(folder, ask):
+def test_why_in_every_format(folder, monkeypatch, ask):
+    monkeypatch.setattr(module, "EXPLAINED", 1)
     (folder / "some.txt").write_text("u1\nu2\n")
     for suffix in writing.WRITERS:
         ask("--users", "some.txt", "--why", "--output", f"recs{suffix}", "-k", "2")
     records = [json.loads(line) for line in (folder / "recs.jsonl").read_text().splitlines()]
+    assert [record["user"] for record in records] == ["u1", "u2"]
     whys = [item["why"] for record in records for item in record["items"]]
     assert pd.read_csv("recs.csv")["why"].map(json.loads).tolist() == whys
     parquet = pd.read_parquet("recs.parquet")["why"]
@@ -316,6 +319,7 @@ def test_another_split_does_not_matter_to_the_whole_history(folder, items_of):
         ("--user 1 -k 0", "-k 0: expected 1 or more"),
         ("--items 1 --before-test", "--before-test goes with"),
         ("--user 1 --all-users", "name one of"),
+        ("--item 1 --popular", "--popular goes with"),
         ("--all-users --json --output a.jsonl", "--json prints"),
         ("--item -abc", "one that begins with a dash is written with ="),
     ],

@@ -14,29 +14,82 @@ from sasrec.recommending.recommender import Recommender
 from sasrec.recommending.tables import BY, POPULARITY, RANK
 
 EVERY = 2.0  # seconds between lines of progress
-COUNTS = "score is how often they occur there"
+POPULAR = "no history: the items that are most popular in training; score is how often they occur"
 Say = Callable[[str], None]
 
 
-def asked_tables(options: Namespace, recommender: Recommender, say: Say) -> Iterator[pd.DataFrame]:
-    """What was asked for; one table where it is for one user or history.
+@dataclass
+class Asked:
+    """Tables of recommendations, one after the other; what goes by is counted and told.
+
+    Attributes:
+        tables: one, where it is for one user or history.
+        count: of users that are asked for.
+        output: a file that the tables go to, of which progress is told.
+    """
+
+    tables: Iterable[pd.DataFrame]
+    count: int
+    say: Say
+    output: Path | None
+    rows: int = 0
+    lists: int = 0
+    popular: int = 0
+    _start: float = field(default_factory=time.monotonic)
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Each table; then it is told how many users had no history."""
+        last = self._start
+        for table in self.tables:
+            yield table
+            self._add(table)
+            now = time.monotonic()
+            if self.output and now - last > EVERY:
+                last = now
+                self.say(self._progress(now - self._start))
+        if self.popular:
+            whose = "the user has" if self.count == 1 else f"{self.popular:,} users have"
+            self.say(f"{whose} {POPULAR}")
+
+    def tell_done(self) -> None:
+        """Call it when the file is complete."""
+        seconds = time.monotonic() - self._start
+        self.say(f"{self.output}: {self.rows:,} rows in {seconds:.1f} s")
+
+    def _add(self, table: pd.DataFrame) -> None:
+        first = table[table[RANK] == 1]
+        self.rows += len(table)
+        self.lists += len(first)
+        if BY in first:
+            self.popular += int((first[BY] == POPULARITY).sum())
+
+    def _progress(self, seconds: float) -> str:
+        left = round(seconds * (self.count - self.lists) / max(1, self.lists))
+        return (
+            f"{self.lists:,} of {self.count:,} users, {self.lists / seconds:,.0f} a second, "
+            f"{left // 60}:{left % 60:02} left"
+        )
+
+
+def ask(options: Namespace, recommender: Recommender, say: Say) -> Asked:
+    """What the options ask for.
 
     Raises:
-        UserError: somebody or something that was named is not known, or nothing is left to
-            recommend to the one who asked.
+        UserError: somebody or something that was named is not known. While iterating: nothing is
+            left to recommend to the one who asked.
     """
     what = _choice(options, recommender, say)
     if options.user is None and options.users is None and not options.all_users:
         table = recommender.recommend(_history(options, recommender, say), **what)
-        yield _not_empty(table)
-        return
+        return Asked(map(_not_empty, [table]), 1, say, options.output)
     users = read_ids(options.users) if options.users else None
     if options.user is not None:
         users = [options.user]
     tables = recommender.recommend_all(users, popular=options.popular, **what)
+    if options.user is not None:
+        tables = map(_not_empty, tables)
     count = recommender.num_users if users is None else len(users)
-    told = Told(count, say, options.output)
-    yield from told.of(map(_not_empty, tables) if options.user is not None else tables)
+    return Asked(tables, count, say, options.output)
 
 
 def _choice(options: Namespace, recommender: Recommender, say: Say) -> dict[str, object]:
@@ -60,7 +113,7 @@ def _history(options: Namespace, recommender: Recommender, say: Say) -> list[str
     """Raw ids."""
     named = options.history or []
     if not named:
-        say(f"no history: the items that are most popular in training; {COUNTS}")
+        say(POPULAR)
     for name in recommender.columns if named else ():
         say(f"Mind: the {name} of these items is not known to the model")
     return [recommender.names.of_title(one.text) if one.is_title else one.text for one in named]
@@ -73,50 +126,3 @@ def _not_empty(table: pd.DataFrame) -> pd.DataFrame:
             "--include-seen recommends items of the history again"
         )
     return table
-
-
-@dataclass
-class Told:
-    """What goes by is counted and told.
-
-    Attributes:
-        count: of users that are asked for.
-        output: a file that the tables go to, of which progress is told.
-    """
-
-    count: int
-    say: Say
-    output: Path | None
-    lists: int = 0
-    popular: int = 0
-    items: int = 0
-    _start: float = field(default_factory=time.monotonic)
-
-    def of(self, tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """The same tables."""
-        last = self._start
-        for table in tables:
-            yield table
-            first = table[table[RANK] == 1]
-            self.lists += len(first)
-            self.popular += int((first[BY] == POPULARITY).sum())
-            self.items += len(table)
-            now = time.monotonic()
-            if self.output and now - last > EVERY:
-                last = now
-                self.say(self._progress(now - self._start))
-        if self.popular:
-            whose = "the user has" if self.count == 1 else f"{self.popular:,} users have"
-            self.say(f"{whose} no history: the items that are most popular in training; {COUNTS}")
-        if self.output:
-            seconds = time.monotonic() - self._start
-            self.say(
-                f"{self.output}: {self.items:,} items for {self.lists:,} users in {seconds:.1f} s"
-            )
-
-    def _progress(self, seconds: float) -> str:
-        left = round(seconds * (self.count - self.lists) / max(1, self.lists))
-        return (
-            f"{self.lists:,} of {self.count:,} users, {self.lists / seconds:,.0f} a second, "
-            f"{left // 60}:{left % 60:02} left"
-        )

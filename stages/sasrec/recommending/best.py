@@ -59,6 +59,11 @@ class Best(NamedTuple):
     scores: np.ndarray
     by_model: np.ndarray
 
+    def parts(self, size: int) -> Iterator["Best"]:
+        """The same lists, `size` at a time."""
+        for start in range(0, len(self.users), size):
+            yield Best(*(column[start : start + size] for column in self))
+
 
 def best_items(
     scorer: Scorer,

@@ -55,6 +55,8 @@ def parse_options(
         parser.error("name --user, --users, --all-users, or a history by --item, --title, --items")
     if options.before_test and not any(asked[:3]):
         parser.error("--before-test goes with --user, --users or --all-users")
+    if options.popular and (options.all_users or options.history is not None):
+        parser.error("--popular goes with --user or --users, or alone")
     if options.k < 1:
         parser.error(f"-k {options.k}: expected 1 or more")
     if options.json and options.output:

@@ -39,6 +39,7 @@ from sasrec.recommending.reasons import find_reasons
 from sasrec.recommending.tables import BY, table_of
 
 CPU = torch.device("cpu")
+EXPLAINED = 8  # users of a table with reasons, each of which takes a tenth of a second or more
 
 
 class Folders(NamedTuple):
@@ -178,8 +179,11 @@ class Recommender:
         reasons = partial(find_reasons, self._model, reader) if why else None
         owners = iter(named or ())
         for best in best_items(scorer, np.array(users, np.int64), choice, lambda: self._popularity):
-            chunk = None if named is None else np.array([*islice(owners, len(best.users))], object)
-            yield table_of(best, self.names, chunk, reasons)
+            for part in best.parts(EXPLAINED) if why else [best]:
+                chunk = None
+                if named is not None:
+                    chunk = np.array([*islice(owners, len(part.users))], object)
+                yield table_of(part, self.names, chunk, reasons)
 
     def _choice(self, k: int, only: RawIds | None, exclude: RawIds, include_seen: bool) -> Choice:
         if k < 1:
