@@ -72,11 +72,16 @@ def _add_who(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--users", metavar="FILE", help="a file of raw ids, one a line; - is stdin")
     who.add_argument("--all-users", action="store_true", help="every user of the data")
     name = {"action": "append", "dest": "history", "metavar": "ID"}
-    who.add_argument("--item", type=Typed, help="raw id, oldest first (again and again)", **name)
+    who.add_argument(
+        "--item",
+        type=Typed,
+        help="raw id of an item of the history; once for each, oldest first",
+        **name,
+    )
     who.add_argument(
         "--title",
         type=Typed.title,
-        help='a title, or its beginning, among them: --title "Toy Story (1995)"',
+        help='among them, an item by its title, or the beginning of it: "Toy Story (1995)"',
         **name | {"metavar": "TITLE"},
     )
     who.add_argument(
