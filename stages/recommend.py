@@ -27,7 +27,7 @@ MODEL = "data/model"
 
 def main() -> None:
     options = parse_options(__doc__)
-    recommender = Recommender.load(MODEL, before_test=options.before_test)
+    recommender = Recommender.load(MODEL, before_test=options.before_test, report=say)
     tables = ask(options, recommender, say)
     if options.output:
         with new_file(options.output) as new, writer_of(options.output)(new) as write:

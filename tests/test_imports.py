@@ -19,8 +19,8 @@ PACKAGES = (
     "model",
     "objectives",
     "ranking",
-    "recommending",
     "kernels",
+    "recommending",
     "training",
     "comparing",
 )

@@ -10,7 +10,7 @@ same class.
 """
 
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ import torch
 
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
+from sasrec.batching.layout import Kind
 from sasrec.data.sequences import Sequences
 from sasrec.model.checkpoint import ModelDescription, load_model, read_description
 from sasrec.model.needs import columns_in, model_needs
@@ -39,6 +40,7 @@ from sasrec.recommending.reasons import find_reasons
 from sasrec.recommending.tables import BY, table_of
 
 CPU = torch.device("cpu")
+MANY = 100  # users: for fewer it takes longer to load drop-ins than they save
 EXPLAINED = 8  # users of a table with reasons, each of which takes a tenth of a second or more
 
 
@@ -60,8 +62,15 @@ class Recommender:
         names: what items are called; `names.of_title` finds one.
     """
 
-    def __init__(self, folders: Folders, description: ModelDescription, before_test: bool) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        description: ModelDescription,
+        before_test: bool,
+        report: Callable[[str], None],
+    ) -> None:
         self._folders = folders
+        self._report = report
         self._description = description
         self._before_test = before_test
         self._model = load_model(folders.model, CPU)
@@ -69,7 +78,13 @@ class Recommender:
         self.names = ItemNames(folders.interactions, description.num_items)
 
     @classmethod
-    def load(cls, model: str | Path = "data/model", *, before_test: bool = False) -> Self:
+    def load(
+        cls,
+        model: str | Path = "data/model",
+        *,
+        before_test: bool = False,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> Self:
         """Load what `train` left in the folder `model`; what else is read lies beside that.
 
         interactions/ always: the names of items, users and their histories; split/train/ where
@@ -78,6 +93,7 @@ class Recommender:
         Args:
             before_test: let the users' histories end before the test target, or before the cut by
                 time, as evaluate does (split/test/).
+            report: told what computes the model for many users.
 
         Raises:
             UserError: something is missing or unreadable, or is of other data than the model.
@@ -88,7 +104,7 @@ class Recommender:
         )
         description = read_description(folders.model)
         check_data_of_model(description, folders.model, folders.interactions)
-        return cls(folders, description, before_test)
+        return cls(folders, description, before_test, report)
 
     def recommend(
         self,
@@ -172,9 +188,8 @@ class Recommender:
         choice: Choice,
         why: bool,
     ) -> Iterator[pd.DataFrame]:
-        reader = SequenceReader(
-            sequences, self._model.config.max_length, CPU, layout="grouped", columns=self.columns
-        )
+        length, layout = self._model.config.max_length, self._layout(len(users))
+        reader = SequenceReader(sequences, length, CPU, layout=layout, columns=self.columns)
         scorer = ModelScores(self._model, reader)
         reasons = partial(find_reasons, self._model, reader) if why else None
         owners = iter(named or ())
@@ -184,6 +199,15 @@ class Recommender:
                 if named is not None:
                     chunk = np.array([*islice(owners, len(part.users))], object)
                 yield table_of(part, self.names, chunk, reasons)
+
+    def _layout(self, users: int) -> Kind:
+        """How the sequences of so many users are to lie; drop-ins are put on the model for many."""
+        if users < MANY:
+            return "grouped"
+        from sasrec.kernels.prepare import layout_for, prepare  # takes a second
+
+        prepare(self._model, kernels=self._description.kernels, report=self._report)
+        return layout_for(self._model)
 
     def _choice(self, k: int, only: RawIds | None, exclude: RawIds, include_seen: bool) -> Choice:
         if k < 1:
