@@ -43,6 +43,7 @@ DATA: dict[str, Any] = {
         "path": str(ROOT / "examples/no_items.csv"),
         "columns": {"id": "item", "title": None, "year": None, "genres": None, "others": []},
         "genre_separator": "|",
+        "repeated": "refuse",
         "delimiter": "auto",
         "encoding": "auto",
         "quoted": True,

@@ -68,6 +68,12 @@ def test_numbers_and_lists(tmp_path):
     assert source.items.rows == {"1": ("a", "1999", "x|y/z")}
 
 
+def test_the_first_of_several_rows_may_count(tmp_path):
+    items = b"id,name\n1,a\n2,b\n1,c\n3,d\n2,e\n"
+    source = read(tmp_path, items, {"id": "id", "title": "name"}, repeated="first")
+    assert source.items.rows == {"1": ("a",), "2": ("b",), "3": ("d",)}
+
+
 def test_a_file_without_rows_tells_nothing(tmp_path):
     assert read(tmp_path, b"id,name,made,kinds\n").items.columns == ()
 
@@ -85,7 +91,7 @@ def test_years_that_are_none_are_noticed(tmp_path):
     [
         (b"id,name\n1,a\n2,b\n1,c\n2,b\n", {"id": "id", "title": "name"},
          "the item file (items.csv), line 4: item '1' again, which line 2 tells of already (2 such "
-         "rows); keep one row of each item"),
+         "rows); keep one row of each item, or set data.items.repeated: first"),
         (b"id,name\n01,a\n", {"id": "id", "title": "name"},
          "none of its 1 ids ('01', …) is an item of the interactions ('1', '2', '3', …); some are "
          "equal but for zeros or spaces before them"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +60,12 @@ def read_item_file(path: Path, form: ItemFile, known: Sequence[str]) -> Told:
             f"{label}: name what to read of it in data.items.columns: title, year, genres, others"
         )
     found = ids(table, name_of(columns.id))
-    _refuse_repeated(table, found.codes, found.labels)
+    again = _repeated(found.codes, found.labels)
+    if len(again) and form.repeated == "refuse":
+        _refuse_repeated(table, found.codes, found.labels, again)
+    keep = np.ones(len(found.codes), dtype=bool)
+    keep[again] = False
+    table = table.keeping(keep)
     names, fields, notices = _fields(table, form)
     rows = dict(zip(found.labels, zip(*fields, strict=True), strict=True))
     unused = len(rows.keys() - set(known))
@@ -138,18 +144,24 @@ def _genres(text: str, form: ItemFile) -> str:
     return SEPARATOR.join(part for part in parts if part)
 
 
-def _refuse_repeated(table: Table, codes: np.ndarray, labels: Sequence[str]) -> None:
-    """Refuse an item that has two rows."""
+def _repeated(codes: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """The rows of items that an earlier row tells of."""
     if len(labels) == len(codes):
-        return
-    seen = np.maximum.accumulate(codes)
-    again = np.flatnonzero(codes[1:] <= seen[:-1]) + 1  # codes count up at first appearances
+        return np.empty(0, dtype=np.int64)
+    highest = np.maximum.accumulate(codes)  # codes count up at first appearances
+    return np.flatnonzero(codes[1:] <= highest[:-1]) + 1
+
+
+def _refuse_repeated(
+    table: Table, codes: np.ndarray, labels: Sequence[str], again: np.ndarray
+) -> NoReturn:
+    """Refuse an item that has two rows."""
     row = int(again[0])
     first = int(np.argmax(codes == codes[row]))
     table.fail(
         row,
         f"item {labels[codes[row]]!r} again, which {table.where(first)} tells of already "
-        f"({len(again):,} such rows); keep one row of each item",
+        f"({len(again):,} such rows); keep one row of each item, or set data.items.repeated: first",
     )
 
 

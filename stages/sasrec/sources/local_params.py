@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -156,8 +156,10 @@ class ItemFile(Text):
 
     Attributes:
         genre_separator: what stands between the genres of an item.
+        repeated: whether an item may have several rows, of which the first one counts.
     """
 
     path: Annotated[str, Field(min_length=1)]
     columns: ItemColumns
     genre_separator: Annotated[str, Field(min_length=1)]
+    repeated: Literal["refuse", "first"]
