@@ -147,6 +147,17 @@ READ = {
                         item=pa.binary(4)), ".parquet"),
         {}, [("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "abcd", None, T)],
     ),
+    "Parquet: a row a user, with lists": (
+        Written(parquet([("u", ["a", "b"], [T, T + 1]), ("v", [], []), ("w", None, None),
+                         ("x", ["c"], [T])]), ".parquet"),
+        {}, [("u", "a", None, T), ("u", "b", None, T + 1), ("x", "c", None, T)],
+    ),
+    "Parquet: lists of objects": (
+        Written(parquet([({"id": 1}, [{"aid": "a", "ts": T}, {"aid": "b", "ts": T + 1}])],
+                        ("user", "events")), ".parquet",
+                columns(user="user.id", item="events.aid", timestamp="events.ts")),
+        {}, [("1", "a", None, T), ("1", "b", None, T + 1)],
+    ),
     "Parquet under another name": (Written(parquet(ROWS), ".data"), {}, None),
     "excel: BOM, semicolons, decimal commas, day numbers": (
         Written("user;item;timestamp;rating\r\na;x;44017,5;4,5\r\nb;y;44018;3\r\n"
@@ -249,6 +260,12 @@ REFUSED = {
     "files of two kinds": (
         Written({"a.csv": text(ROWS).encode(), "b.parquet": parquet(ROWS)}), {},
         "mine: expected files of one kind, but mine, b.parquet is parquet, and mine, a.csv is"),
+    "Parquet lists of different lengths": (
+        Written(parquet([("u", ["a", "b"], [T])]), ".parquet"), {},
+        "mine: the lists of 'item' and 'timestamp' differ in length, expected as many"),
+    "a wrong value in a Parquet list": (
+        Written(parquet([("u", ["a"], [T]), ("v", ["b", "c"], [T, 7])]), ".parquet"), {},
+        "mine, row 2: 'timestamp' is 7, expected a time"),
     "types that do not go together": (
         Written({"a.parquet": parquet(ROWS), "b.parquet": parquet([(1, "x", T)])}), {},
         "mine: the column 'user' has type large_string in a.parquet and int64 in b.parquet; write"),

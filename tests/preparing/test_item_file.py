@@ -68,6 +68,12 @@ def test_numbers_and_lists(tmp_path):
     assert source.items.rows == {"1": ("a", "1999", "x|y/z")}
 
 
+def test_lists_in_parquet_are_joined(tmp_path):
+    rows = [("1", "a", 1999, ["x", None, "y"]), ("2", "b", 2000, []), ("3", "c", 2001, None)]
+    source = read(tmp_path, parquet(rows, HEADER[:4]))
+    assert [row[2] for row in source.items.rows.values()] == ["x|y", "", ""]
+
+
 def test_the_first_of_several_rows_may_count(tmp_path):
     items = b"id,name\n1,a\n2,b\n1,c\n3,d\n2,e\n"
     source = read(tmp_path, items, {"id": "id", "title": "name"}, repeated="first")

@@ -93,8 +93,11 @@ def seconds_as_written(expected):
          "whole numbers only below 9007199254740992; digits were lost: export ids as text"),
         ("user", pa.array([1.0, 2.0**25], pa.float32()), ", row 2: 'user' is 33554432.0, but"),
         ("user", ["1", "3.91E+16"], ", row 2: 'user' is '3.91E+16', as spreadsheets show"),
-        ("user", [[1], [2]], ": the column 'user' is nested (list<"),
-        ("user", [{"a": 1}, {"a": 2}], ": the column 'user' is nested (struct<a: int64>)"),
+        ("user", [[[1]], [[2]]], ": the column 'user' has lists in lists"),
+        ("user", [{"a": 1}, {"a": 2}], ": the column 'user' is nested, with the fields a: name one "
+         "of them, as user.a"),
+        ("user", pa.array([[(1, 2)], []], pa.map_(pa.int8(), pa.int8())), ": the column 'user' is "
+         "nested (map<"),
         ("user", [True, False], ", row 1: 'user' has type bool, expected text or whole numbers"),
         ("user", pa.array([1, 2], pa.date32()), ", row 1: 'user' has type date32[day], expected"),
         ("user", binary(b"a", b"\xff\x1b"), r", row 2: 'user' is b'\xff\x1b', which is not UTF-8"),
@@ -118,7 +121,7 @@ def seconds_as_written(expected):
         ("timestamp", pa.array([T, 2**62], pa.timestamp("us", "Nowhere/At")), ", row 1: 'timesta"),
         ("timestamp", pa.array([T * 1000, -1], pa.timestamp("ms")), "1969-12-31T23:59:59.999, exp"),
         ("timestamp", pa.array([11574, 2**31 - 1], pa.date32()), ", row 2: 'timestamp' is 5881580"),
-        ("timestamp", [[1], [2]], ": the column 'timestamp' is nested"),
+        ("timestamp", [[T], [2]], ", row 2: 'timestamp' is 2, expected a time"),
         ("timestamp", ["2001-09-09", "9999-12-31"], ", row 2: 'timestamp' is '9999-12-31', expec"),
     ],
 )  # fmt: skip

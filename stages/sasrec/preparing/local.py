@@ -113,7 +113,7 @@ def _json(path: Path, label: str, names: list[str], reading: Reading) -> Table:
 def _parquet(path: Path, label: str, names: list[str], reading: Reading) -> Table:
     if any(isinstance(key, int) for key in reading.keys):
         raise UserError(f"{label} is Parquet, which names its columns: give data.columns by names")
-    return read_parquet(path, names, label)
+    return read_parquet(path, names, label, reading.joined)
 
 
 READERS: dict[str, Callable[[Path, str, list[str], Reading], Table]] = {

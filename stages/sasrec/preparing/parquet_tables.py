@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sasrec.base.errors import UserError
+from sasrec.preparing.nested_columns import flat, top_of
 from sasrec.preparing.tables import Table, check_names, first_line
 
 # What Arrow raises for damaged content: errors of its own, a page that cannot be unpacked
@@ -15,21 +16,25 @@ from sasrec.preparing.tables import Table, check_names, first_line
 DAMAGE = (pa.ArrowException, UnicodeDecodeError, OverflowError, ValueError)
 
 
-def read_parquet(path: Path, names: list[str], label: str) -> Table:
-    """Read the columns `names` of a Parquet file.
+def read_parquet(path: Path, names: list[str], label: str, joined: str | None = None) -> Table:
+    """Read the columns `names` of a Parquet file; see `nested_columns` for paths and lists.
 
     Raises:
         UserError: it is not a Parquet file, is damaged, lacks a column.
     """
+    parents = None
     try:
         columns = _read(path, names, label)
+        if columns.column_names != names or any(map(pa.types.is_nested, columns.schema.types)):
+            columns, parents = flat(columns, names, label, joined)
     except OSError as error:
         if error.errno is not None:  # the disk, not the content
             raise
         raise _damaged(label, error) from None
     except DAMAGE as error:
         raise _damaged(label, error) from None
-    table = Table(columns, label, lambda row: f"row {row + 1}")
+    place = (lambda row: row) if parents is None else (lambda row: int(parents[row]))
+    table = Table(columns, label, lambda row: f"row {place(row) + 1}")
     for name in names:
         columns = columns.set_column(
             columns.schema.get_field_index(name), name, _plain(table, name, columns[name])
@@ -39,18 +44,14 @@ def read_parquet(path: Path, names: list[str], label: str) -> Table:
 
 def _read(path: Path, names: list[str], label: str) -> pa.Table:
     with pq.ParquetFile(path) as file:
-        check_names(names, file.schema_arrow.names, label)
-        for name in names:
-            kind = file.schema_arrow.field(name).type
-            if pa.types.is_nested(kind):
-                raise UserError(
-                    f"{label}: the column {name!r} is nested ({kind}), expected one value a row"
-                )
-        columns = file.read(columns=names)
+        known = file.schema_arrow.names
+        tops = list(dict.fromkeys(top_of(name, known) for name in names))
+        check_names(tops, known, label)
+        columns = file.read(columns=tops)
         expected = file.metadata.num_rows
         leaves = [file.schema.column(place) for place in range(len(file.schema))]
     old = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
-    columns = _unwrapped(path, columns, [name for name in names if name in old])
+    columns = _unwrapped(path, columns, [name for name in tops if name in old])
     if columns.num_rows != expected:
         raise UserError(
             f"{label} is damaged: it states {expected} rows and holds {columns.num_rows}"
