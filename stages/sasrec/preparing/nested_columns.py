@@ -63,7 +63,7 @@ def _joined(column: pa.ChunkedArray, joined: str) -> pa.ChunkedArray:
     """The entries of each list as one text; what is missing is left out."""
     column.validate(full=True)
     lists = column.to_pylist()
-    texts = [one and joined.join(str(entry) for entry in one if entry is not None) for one in lists]
+    texts = [joined.join(str(entry) for entry in one or () if entry is not None) for one in lists]
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 

@@ -109,9 +109,9 @@ def to_utf8(encoding: str, label: str) -> Recode:
         nonlocal lines
         try:
             text = decoder.decode(block, last)
-        except UnicodeDecodeError as error:
-            before = bytes(error.object[: error.start]).decode(encoding, "ignore")
-            line = lines + before.count("\n")
+        except UnicodeError as error:  # of UTF-16 without its mark not a UnicodeDecodeError
+            good = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
+            line = lines + bytes(good).decode(encoding, "ignore").count("\n")
             raise UserError(
                 f"{label}, line {line}: not {encoding.upper()} text; name another one in "
                 "data.encoding"
