@@ -244,7 +244,7 @@ REFUSED = {
         Written(text([("é", "x", T)]).encode("latin-1")), {"encoding": "utf-8"},
         "mine, line 2: not UTF-8 text; name another one in data.encoding"),
     "UTF-16 that is none": (
-        Written(text(ROWS).encode()), {"encoding": "utf-16"}, "mine, line 1: not UTF-16 text; name"),
+        Written(text(ROWS).encode()), {"encoding": "utf-16"}, "mine, line 1: not UTF-16 text;"),
     "a damaged gz": (
         Written(gzip.compress(text(ROWS * 999).encode())[:-30]), {}, "mine is damaged: Truncated"),
     "a damaged zst": (
