@@ -79,7 +79,7 @@ def main() -> None:
     )
     reasons = [f"{count:,} {REASONS[reason]}" for reason, count in dropped.items()]
     print(f"dropped: {', '.join(reasons)}")
-    if "items" in summary:
+    if params.name == "local" and "items" in summary:
         items = summary["items"]
         print(
             f"items: {items['described']:,} with a row in the item file, "
@@ -106,7 +106,9 @@ def _describe(
         summary["items"] = {
             "described": known,
             "not_described": len(data.item_ids) - known,
-            "not_in_interactions": source.unused_items,
+            "not_in_interactions": len(
+                source.items.rows.keys() - set(source.interactions.item_ids)
+            ),
         }
     summary["checks"], more = run_checks(Evidence(data, len(source.interactions), dropped))
     notices += more

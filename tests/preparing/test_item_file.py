@@ -43,7 +43,6 @@ def test_any_format(tmp_path, items):
     source = read(tmp_path, items)
     assert source.items.columns == ("title", "year", "genres")
     assert source.items.rows == DETAILS
-    assert source.unused_items == 1
 
 
 def test_other_columns_are_kept_under_their_names(tmp_path):

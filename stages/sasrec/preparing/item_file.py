@@ -29,12 +29,10 @@ class Told:
 
     Attributes:
         notices: sentences on ids of it, or on years that were not found.
-        unused: how many of its items nobody interacted with.
     """
 
     details: Details
     notices: tuple[str, ...] = ()
-    unused: int = 0
 
 
 def read_item_file(path: Path, form: ItemFile, known: Sequence[str]) -> Told:
@@ -68,11 +66,10 @@ def read_item_file(path: Path, form: ItemFile, known: Sequence[str]) -> Told:
     table = table.keeping(keep)
     names, fields, notices = _fields(table, form)
     rows = dict(zip(found.labels, zip(*fields, strict=True), strict=True))
-    unused = len(rows.keys() - set(known))
-    if unused == len(rows):
+    if rows.keys().isdisjoint(known):
         raise UserError(_strangers(label, found.labels, known))
     notices = tuple(map(_of_items, table.notices + found.notices + notices))
-    return Told(Details(names, rows), notices, unused)
+    return Told(Details(names, rows), notices)
 
 
 def _of_items(sentence: str) -> str:

@@ -151,7 +151,7 @@ def read_local(raw: Path, params: DataParams, label: str) -> Source:
         return source
     found = read_item_file(path, params.items, source.interactions.item_ids)
     notices = source.notices + found.notices
-    return replace(source, items=found.details, notices=notices, unused_items=found.unused)
+    return replace(source, items=found.details, notices=notices)
 
 
 READERS: Mapping[str, Callable[[Path], Source]] = {

@@ -25,7 +25,6 @@ class Source:
         users, items: what the source knows of them.
         left_out: how many rows were, by the reason: repeated_headers, missing_id, missing_time.
         notices: sentences on what may not be as it seems.
-        unused_items: how many items the source tells of that have no interactions.
     """
 
     interactions: Interactions
@@ -33,7 +32,6 @@ class Source:
     items: Details
     left_out: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
-    unused_items: int = 0
 
 
 @dataclass(frozen=True)
