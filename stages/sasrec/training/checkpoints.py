@@ -25,9 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sasrec.base.checkout import main_checkout
-from sasrec.base.errors import UserError
-from sasrec.base.files import new_file
-from sasrec.base.temporaries import leftovers, remove
+from sasrec.base.temporaries import leftovers, new_token, remove, temporary_beside
 
 FOLDER = Path(".cache/checkpoints")
 KEPT, KEPT_DAYS = 3, 14  # of other trainings: the latest ones
@@ -103,7 +101,7 @@ class Checkpoints:
         started = time.monotonic()
         try:
             _write(self.path, self._identity, content)
-        except (OSError, SafetensorError, UserError) as error:
+        except (OSError, SafetensorError) as error:
             self._tell(error)
             return False
         finally:
@@ -185,10 +183,15 @@ def _write(path: Path, identity: Identity, content: Content) -> None:
     facts = json.dumps(content.facts)
     metadata = {"identity": json.dumps(identity), "facts": facts}
     metadata["checksum"] = str(_checksum(tensors, facts))
-    with new_file(path) as temporary:
-        save_file(tensors, temporary, metadata)
-        with temporary.open("rb+") as stream:
+    folder = temporary_beside(path, new_token())  # save_file has temporary names of its own
+    folder.mkdir()
+    try:
+        save_file(tensors, folder / path.name, metadata)
+        with (folder / path.name).open("rb+") as stream:
             os.fsync(stream.fileno())  # on the disk before it takes the old one's place
+        (folder / path.name).replace(path)
+    finally:
+        remove(folder)
 
 
 def _read(path: Path, identity: Identity) -> Content:
