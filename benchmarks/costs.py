@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from result_tables import Table, load_tables, merge, named_tables
+from result_collecting import merge
+from result_tables import Table, load_tables, named_tables
 from timing import Timing, name_machine
 from workloads import ROOT, params_with
 

@@ -1,41 +1,50 @@
 """Fill the tables of docs/results.md from the CSV files beside it.
 
-A table stands between `<!-- NAME -->` and `<!-- end -->`, and where their seconds come from between
-`<!-- costs -->` and `<!-- end -->`; the text around is written by hand.
+A table stands between `<!-- NAME -->` and `<!-- end -->`; so do, as `costs`, where the seconds come
+from, and as `baselines` what needs no training. The text around is written by hand.
 """
 
 import re
-import shlex
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
-from result_tables import METRICS, Table
+from result_baselines import read_baselines, rows_of, shared_data, tables_of_baselines
+from result_collecting import read_lines
+from result_markdown import NOT_RUN, commands, markdown
+from result_new_items import read_new_items, table_of_new_items
+from result_tables import METRICS, Table, of_kind
 
 from sasrec.base.errors import UserError
 from sasrec.base.files import new_file
+
+
+class Found(NamedTuple):
+    """What the CSV files hold: see the modules that write them."""
+
+    runs: pd.DataFrame
+    rows: pd.DataFrame
+    differences: pd.DataFrame
+    costs: pd.DataFrame
+    baselines: pd.DataFrame
+    new_items: pd.DataFrame
+
+
+def read_found(folder: Path) -> Found:
+    results = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "rows", "differences"))
+    cost_columns = ["dataset", "row", "seconds_per_epoch", "threads", "machine"]
+    costs = read_lines(folder / "costs.csv", cost_columns)
+    return Found(*results, costs, read_baselines(folder), read_new_items(folder))
 
 
 def fill_page(tables: dict[str, Table], page: Path, folder: Path) -> None:
     """Replace every table in `page` by what the CSV files in `folder` hold now.
 
     Raises:
-        UserError: a table, or the place of its seconds, is not in the page.
+        UserError: the page has no place for one of them.
     """
     text = page.read_text(encoding="utf-8")
-    runs, rows, differences = (
-        pd.read_csv(folder / f"{name}.csv") for name in ("runs", "rows", "differences")
-    )
-    costs = _read_costs(folder / "costs.csv")
-    contents = {"costs": _origin(costs)}
-    for name, table in tables.items():
-        parts = [
-            _results(table, runs, rows[rows["table"] == name], costs),
-            _differences(table, differences[differences["table"] == name]),
-            _commands(table),
-        ]
-        contents[name] = "\n".join(part for part in parts if part)
-    for name, content in contents.items():
+    for name, content in contents_of(tables, read_found(folder)).items():
         pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
             raise UserError(f"{page}: no place <!-- {name} -->")
@@ -44,11 +53,21 @@ def fill_page(tables: dict[str, Table], page: Path, folder: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _read_costs(path: Path) -> pd.DataFrame:
-    """What benchmarks/costs.py wrote; without rows where it has not run."""
-    if not path.exists():
-        return pd.DataFrame(columns=["dataset", "row", "seconds_per_epoch", "threads", "machine"])
-    return pd.read_csv(path)
+def contents_of(tables: dict[str, Table], found: Found) -> dict[str, str]:
+    """What stands in each place of the page, by its name."""
+    ranking = of_kind(tables, "ranking")
+    datasets = shared_data(ranking)
+    contents = {
+        "costs": _origin(found.costs),
+        "baselines": tables_of_baselines(found.baselines, datasets.values()),
+    }
+    for name, table in ranking.items():
+        baselines = rows_of(found.baselines, datasets[name])
+        parts = [_results(table, found, baselines), _differences(table, found.differences)]
+        contents[name] = "\n".join([*filter(None, parts), commands(table)])
+    for name, table in of_kind(tables, "new_items").items():
+        contents[name] = f"{table_of_new_items(table, found.new_items)}\n{commands(table)}"
+    return contents
 
 
 def _origin(costs: pd.DataFrame) -> str:
@@ -67,7 +86,9 @@ def _origin(costs: pd.DataFrame) -> str:
     )
 
 
-def _results(table: Table, runs: pd.DataFrame, rows: pd.DataFrame, costs: pd.DataFrame) -> str:
+def _results(table: Table, found: Found, baselines: dict[str, list[str]]) -> str:
+    """The rows of `table`, then those of what needs no training."""
+    costs, rows = found.costs, found.rows[found.rows["table"] == table.name]
     seconds = costs[costs["dataset"] == table.dataset].set_index("row")["seconds_per_epoch"]
     timed = not seconds.index.intersection(list(table.settings)).empty
     head = ["row", *(f"{metric} {protocol}" for protocol, metric in METRICS)]
@@ -76,19 +97,22 @@ def _results(table: Table, runs: pd.DataFrame, rows: pd.DataFrame, costs: pd.Dat
         head += ["s an epoch", "min to the best epoch"]
     if table.paper:
         head.insert(1, "paper's NDCG@10")
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for row in table.settings:
-        found = rows[rows["row"] == row].set_index(["protocol", "metric"])
-        cells = [_mean(found.loc[key]) if len(found) else "not run yet" for key in METRICS]
+        own = rows[rows["row"] == row].set_index(["protocol", "metric"])
+        cells = [_mean(own.loc[key]) if len(own) else NOT_RUN for key in METRICS]
         if table.paper:
             cells.insert(0, f"{table.paper[row]:.4f}")
         names = [experiment.name for experiment in table.experiments(row)]
-        own = runs[runs["experiment"].isin(names)]
-        cells += [_numbers(own[column]) for column in ("best_epoch", "epochs")]
+        runs = found.runs[found.runs["experiment"].isin(names)]
+        cells += [_numbers(runs[column]) for column in ("best_epoch", "epochs")]
         if timed:
-            cells += _cost(seconds.get(row), own["best_epoch"])
+            cells += _cost(seconds.get(row), runs["best_epoch"])
         lines.append([f"`{row}`", *cells])
-    return _markdown(lines)
+    for name, cells in baselines.items():
+        before = [f"*{name}*", *([""] if table.paper else []), *cells]
+        lines.append([*before, *[""] * (len(head) - len(before))])
+    return markdown(lines)
 
 
 def _numbers(values: pd.Series) -> str:
@@ -110,37 +134,18 @@ def _mean(line: pd.Series) -> str:
 
 
 def _differences(table: Table, differences: pd.DataFrame) -> str:
+    differences = differences[differences["table"] == table.name]
     if not len(differences):
         return ""
     head = [f"minus `{table.baseline}`", *(f"{metric} {protocol}" for protocol, metric in METRICS)]
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for row in table.settings:
         found = differences[differences["row"] == row].set_index(["protocol", "metric"])
         if len(found):
             lines.append([f"`{row}`", *(_difference(found.loc[key]) for key in METRICS)])
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def _difference(line: pd.Series) -> str:
     text = f"{line['difference']:+.4f} ({line['low']:+.4f} to {line['high']:+.4f})"
     return f"**{text}**" if line["shown"] else text
-
-
-def _commands(table: Table) -> str:
-    """What runs each row, all its seeds."""
-    lines = []
-    for row, settings in table.settings.items():
-        seeds = ",".join(map(str, table.seeds[row]))
-        words = ["dvc", "exp", "run", "--queue"]
-        for key, value in _changes(settings, seeds).items():
-            words += ["-S", f"{key}={value}"]
-        lines.append(shlex.join(words))
-    return "\n".join(["```bash", *lines, "```", ""])
-
-
-def _changes(settings: dict[str, Any], seeds: str) -> dict[str, Any]:
-    return {**settings, "train.seed": seeds}
-
-
-def _markdown(lines: list[list[str]]) -> str:
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

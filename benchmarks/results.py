@@ -5,7 +5,8 @@
     python benchmarks/results.py write                  # docs/results.md and docs/results/
 
 Tables and rows are in results.yaml beside this script. `write` takes up every row of which all
-seeds have run here, and leaves what others have run as it stands.
+seeds have run here, and leaves what others have run as it stands; the baselines, which need no
+training, from any run of their dataset.
 """
 
 import argparse
@@ -15,9 +16,12 @@ import sys
 from pathlib import Path
 
 import torch
+from result_baselines import collect_baselines
+from result_collecting import collect
 from result_figures import draw_lengths, draw_rows, draw_test_curve
+from result_new_items import collect_new_items
 from result_pages import fill_page
-from result_tables import Table, collect, load_tables, named_tables
+from result_tables import Table, load_tables, named_tables, of_kind, override
 from timing import describe_machine
 
 from sasrec.base.errors import UserError
@@ -36,12 +40,15 @@ def main() -> None:
             queue(table)
     else:
         machine = arguments.machine or describe_machine(torch.device("cpu"))
-        collect(tables, DOCS / "results", machine)
-        for name, table in tables.items():
+        ranking, folder = of_kind(tables, "ranking"), DOCS / "results"
+        finished = collect(ranking, folder, machine)
+        collect_baselines(ranking, finished, folder)
+        collect_new_items(of_kind(tables, "new_items"), folder)
+        for name, table in ranking.items():
             draw = draw_lengths if name.startswith("length") else draw_rows
-            draw(table, DOCS / "results")
-        draw_test_curve(DOCS / "results")
-        fill_page(tables, DOCS / "results.md", DOCS / "results")
+            draw(table, folder)
+        draw_test_curve(folder)
+        fill_page(tables, DOCS / "results.md", folder)
 
 
 def queue(table: Table) -> None:
@@ -52,7 +59,7 @@ def queue(table: Table) -> None:
             continue
         command = ["dvc", "exp", "run", "--queue", "--name", experiment.name]
         for key, value in experiment.settings.items():
-            command += ["-S", f"{key}={value}"]
+            command += ["-S", override(key, value)]
         print(shlex.join(command), flush=True)
         if subprocess.run(command, check=False).returncode:
             raise UserError("dvc could not queue it, see above")

@@ -153,7 +153,8 @@ def load_changed(folder: Path, section: str, key: str, value: object) -> Section
 WRONG_VALUES = {
     "unknown variant": (
         "model", "variant", "papre",
-        "model.variant = 'papre': should be 'official', 'paper', 'normed_residual' or 'post_norm'",
+        "model.variant = 'papre': should be 'official', 'paper', 'normed_residual', 'post_norm' or "
+        "'ligr'",
     ),
     "heads": (
         "model", "num_heads", 3,
@@ -163,6 +164,14 @@ WRONG_VALUES = {
         "model", "num_heads", 0,
         "model.num_heads = 0: should be greater than or equal to 1",
     ),
+    "all items hidden": (
+        "model", "item_dropout", 1.0,
+        "model.item_dropout = 1.0: should be less than 1",
+    ),
+    "no temperature": (
+        "model", "temperature", 0.0,
+        "model.temperature = 0.0: should be greater than 0",
+    ),
     "blocks": (
         "model", "num_blocks", -1,
         "model.num_blocks = -1: should be greater than or equal to 0",
@@ -170,6 +179,23 @@ WRONG_VALUES = {
     "initialisation": (
         "model", "initialisation", "normal",
         "model.initialisation = 'normal': should be 'xavier_uniform' or 'xavier_normal'",
+    ),
+    "unknown contrast": (
+        "objective", "contrasts", ["dropout", "none"],
+        "objective.contrasts.1 = 'none': should be 'views', 'dropout' or 'same_target'",
+    ),
+    "one contrast twice": (
+        "objective", "contrasts", ["dropout", "dropout"],
+        "objective.contrasts = ['dropout', 'dropout']: expected distinct names",
+    ),
+    "a contrast by itself": (
+        "objective", "contrasts", "dropout",
+        "objective.contrasts = 'dropout': should be a valid list",
+    ),
+    "labels that are not smoothed": (
+        "objective", "label_smoothing", 0.1,
+        "objective: label_smoothing = 0.1 with loss = binary_cross_entropy, which smooths no "
+        "labels: set it to 0.0, or choose cross_entropy",
     ),
     "column": (
         "data", "columns.usr", "a",

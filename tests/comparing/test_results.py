@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 from places import ROOT
+from result_collecting import collect
 from result_pages import fill_page
-from result_tables import METRICS, Table, collect, load_tables, named_tables
+from result_tables import METRICS, SEED_KEYS, Table, load_tables, named_tables
 from toy_results import random_ranks, seeded, write_results
 from workloads import params_with
 
@@ -22,6 +23,7 @@ from sasrec.base.errors import UserError
 from sasrec.base.params import Section
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
+from sasrec.ranking.baselines.tables import BASELINES
 from sasrec.ranking.metrics import summarise
 from sasrec.ranking.params import EvaluateParams
 from sasrec.sources.params import DataParams
@@ -72,10 +74,11 @@ def test_settings_have_keys_of_the_parameters(key):
 
 
 def test_tables_say_nothing_that_is_not_read():
-    known = {"dataset", "seeds", "more_seeds", "baseline", "rows", "paper"}
+    known = {"dataset", "seeds", "more_seeds", "baseline", "rows", "paper", "kind"}
     for name, table in yaml.safe_load(RESULTS.read_text("utf-8"))["tables"].items():
         assert set(table) <= known, name
         assert set(table.get("more_seeds", ())) <= set(table["rows"]), name
+        assert table.get("kind", "ranking") in SEED_KEYS, name
 
 
 def test_more_seeds_of_a_row(tmp_path):
@@ -104,15 +107,16 @@ def test_the_commands_on_the_page_are_the_experiments(table):
     page = (ROOT / "docs/results.md").read_text("utf-8")
     own = page.split(f"<!-- {table.name} -->\n")[1].split("<!-- end -->")[0]
     commands = [line for line in own.splitlines() if line.startswith("dvc ")]
-    for row, command in zip(table.settings, commands, strict=True):
+    found = []
+    for command in commands:
         words = shlex.split(command)
         assert words[:4] == ["dvc", "exp", "run", "--queue"]
         assert words[4::2] == ["-S"] * len(words[5::2])
         settings = dict(word.split("=", 1) for word in words[5::2])
         seeds = [int(seed) for seed in settings.pop("train.seed").split(",")]
         values = {key: yaml.safe_load(value) for key, value in settings.items()}
-        expected = [values | {"train.seed": seed} for seed in seeds]
-        assert [experiment.settings for experiment in table.experiments(row)] == expected
+        found += [values | {"train.seed": seed} for seed in seeds]
+    assert [experiment.settings for experiment in table.experiments()] == found
 
 
 def test_equal_names_are_equal_experiments():
@@ -249,9 +253,11 @@ CELL = "0.5000 ± 0.0125 (0.250 to 0.750)"
 
 
 def filled(table: Table, folder: Path) -> list[str]:
-    """Lines of a page with the place of the costs, and that of `table`."""
+    """Lines of a page with the places of the costs, of `table` and of the baselines."""
     page = folder / "page.md"
-    places = (f"<!-- {name} -->\nold\n<!-- end -->\n" for name in ("costs", table.name))
+    places = (
+        f"<!-- {name} -->\nold\n<!-- end -->\n" for name in ("costs", table.name, "baselines")
+    )
     page.write_text(f"before\n{''.join(places)}after\n")
     fill_page({table.name: table}, page, folder)
     return page.read_text().splitlines()
@@ -279,10 +285,21 @@ def test_a_table_by_hand(folder):
         f"| `one` | 0.5905 |{f' {CELL} |' * 4} 70, 80 | 140, 160 |",
         f"| `two` | 0.4830 |{' not run yet |' * 4}  |  |",
         "",
+        "<details><summary>Commands</summary>",
+        "",
         "```bash",
         "dvc exp run --queue -S model.variant=paper -S train.seed=7,8",
         "dvc exp run --queue -S model.num_blocks=0 -S train.seed=7",
         "```",
+        "",
+        "</details>",
+        "<!-- end -->",
+        "<!-- baselines -->",
+        "`tiny`:",
+        "",
+        f"| baseline | {' | '.join(f'{metric} {protocol}' for protocol, metric in METRICS)} |",
+        "|" + " --- |" * 5,
+        *(f"| *{name}* |{' not run yet |' * 4}" for name in BASELINES),
         "<!-- end -->",
         "after",
     ]
@@ -315,6 +332,26 @@ def test_costs_of_other_rows_leave_no_columns(folder):
     assert lines[lines.index("<!-- small -->") :] == without[without.index("<!-- small -->") :]
 
 
+def test_baselines_stand_at_the_end_of_a_table(folder):
+    means = [0.25, 0.125, 0.0625, 0.03125]
+    lines = [
+        {"dataset": dataset, "baseline": "markov", "protocol": protocol, "metric": metric}
+        | {"mean": mean + shift}
+        for dataset, shift in (("tiny", 0), ("other", 0.5))
+        for (protocol, metric), mean in zip(METRICS, means, strict=True)
+    ]
+    pd.DataFrame(lines).to_csv(folder / "baselines.csv", index=False)
+    write_costs(folder, {("tiny", "one"): 12})
+    lines = filled(replace(ON_PAGE, paper={"one": 0.5905, "two": 0.483}), folder)
+    place = lines.index("<!-- small -->")
+    cells = "0.2500 | 0.1250 | 0.0625 | 0.0312"
+    assert lines[place + 5] == f"| *markov* |  | {cells} |  |  |  |  |"
+    assert lines[place + 6] == ""
+    own = lines[lines.index("<!-- baselines -->") :]
+    assert f"| *markov* | {cells} |" in own
+    assert f"| *popularity* |{' not run yet |' * 4}" in own
+
+
 def test_a_table_without_any_run(folder):
     table = replace(ON_PAGE, name="new", dataset="empty", settings={"none": {}, "yet": {}},
                     seeds={"none": (7,), "yet": (7,)}, baseline="none")  # fmt: skip
@@ -322,10 +359,11 @@ def test_a_table_without_any_run(folder):
     place = lines.index("<!-- new -->")
     for number, row in enumerate(table.settings, place + 3):
         assert lines[number] == f"| `{row}` |{' not run yet |' * 4}  |  |"
-    assert lines[place + 6] == "```bash"
+    assert lines[place + 6] == "<details><summary>Commands</summary>"
 
 
 def test_a_page_without_a_place(folder):
-    (folder / "page.md").write_text("<!-- costs -->\n<!-- end -->\n")
+    places = (f"<!-- {name} -->\n<!-- end -->\n" for name in ("costs", "baselines"))
+    (folder / "page.md").write_text("".join(places))
     with pytest.raises(UserError, match=r"page.md: no place <!-- small -->"):
         fill_page({"small": ON_PAGE}, folder / "page.md", folder)

@@ -34,25 +34,44 @@ def states(weights: Weights, items: list[int], config: ModelConfig) -> np.ndarra
             x[t] += weights["inputs.position.embedding.weight"][len(items) - 1 - t]
     for number in range(config.num_blocks):
         x = block(below(weights, f"blocks.{number}"), x, config, attributes)
-    return normed(weights, "last_norm", x)
+    x = normed(weights, "last_norm", x)
+    return np.array([STATES[config.score](x_t) for x_t in x])
 
 
-def scores(weights: Weights, state: np.ndarray) -> np.ndarray:
-    """Scores [N + 1] of all items after a state [D]."""
+def scores(weights: Weights, state: np.ndarray, config: ModelConfig) -> np.ndarray:
+    """Scores [N + 1] of all items after a state [D]; that of padding is 0."""
     table = weights.get(OUTPUT, weights[ITEMS])
-    return np.array([sum(state[i] * row[i] for i in range(len(state))) for row in table])
+    return np.array([0.0] + [SCORES[config.score](state, row, config) for row in table[1:]])
 
 
 def loss(
-    weights: Weights, states: np.ndarray, targets: list[int], negatives: list[list[int]]
+    weights: Weights,
+    states: np.ndarray,
+    targets: list[int],
+    negatives: list[list[int]],
+    config: ModelConfig,
 ) -> float:
     """-log sigmoid(s+) - log(1 - sigmoid(s-)), added up over positions and negatives."""
     total = 0.0
     for state, target, wrong in zip(states, targets, negatives, strict=True):
-        score = scores(weights, state)
+        score = scores(weights, state, config)
         total += math.log(1 + math.exp(-score[target]))
         total += sum(math.log(1 + math.exp(score[item])) for item in wrong)
     return total
+
+
+def dot(state: np.ndarray, item: np.ndarray, config: ModelConfig) -> float:
+    return sum(s * e for s, e in zip(state, item, strict=True))
+
+
+def cosine(state: np.ndarray, item: np.ndarray, config: ModelConfig) -> float:
+    """Over the temperature."""
+    lengths = math.sqrt(sum(s * s for s in state) * sum(e * e for e in item))
+    return dot(state, item, config) / lengths / config.temperature
+
+
+def of_length_one(x: np.ndarray) -> np.ndarray:
+    return x / math.sqrt(sum(value * value for value in x))
 
 
 def rating_vector(w: Weights, items: list[int], t: int, own: np.ndarray) -> np.ndarray:
@@ -97,16 +116,35 @@ def block(w: Weights, x: np.ndarray, config: ModelConfig, attributes: np.ndarray
     if config.variant == "post_norm":
         attended = attend(attention_weights, x, x, config, attributes)
         y = normed(w, "attention_norm", r * x + attended)
+        if feed_forward is None:
+            return y
         return normed(w, "feed_forward_norm", r * y + feed_forward(feed_forward_weights, y))
     n = normed(w, "attention_norm", x)
     query, context, added = {
         "official": (n, x, n),
         "paper": (n, n, x),
         "normed_residual": (n, n, n),
+        "ligr": (n, n, x),
     }[config.variant]
-    y = r * added + attend(attention_weights, query, context, config, attributes)
+    attended = attend(attention_weights, query, context, config, attributes)
+    if config.variant == "ligr":
+        attended = attended * sigmoid(linear(w, "attention_gate", x))
+    y = r * added + attended
+    if feed_forward is None:
+        return y
     z = normed(w, "feed_forward_norm", y)
-    return r * (y if config.variant == "paper" else z) + feed_forward(feed_forward_weights, z)
+    update = feed_forward(feed_forward_weights, z)
+    if config.variant == "ligr":
+        update = update * sigmoid(linear(w, "feed_forward_gate", y))
+    return r * (y if config.variant in ("paper", "ligr") else z) + update
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    return x / (1 + np.exp(-x))
 
 
 def softmax_attention(
@@ -118,8 +156,7 @@ def softmax_attention(
 def gated_attention(
     w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig, attributes: np.ndarray
 ) -> np.ndarray:
-    gate = 1 / (1 + np.exp(-linear(w, "gate", x)))
-    return projected(w, heads(w, x, context, config) * gate)
+    return projected(w, heads(w, x, context, config) * sigmoid(linear(w, "gate", x)))
 
 
 def decoupled_attention(
@@ -128,6 +165,25 @@ def decoupled_attention(
     """Scores of items and scores of attributes, added up."""
     q, k = (linear(w, f"attribute_{name}", attributes) for name in ("query", "key"))
     return projected(w, heads(w, x, context, config, (q, k)))
+
+
+def hstu_attention(
+    w: Weights, x: np.ndarray, context: np.ndarray, config: ModelConfig, attributes: np.ndarray
+) -> np.ndarray:
+    """Each position adds up what it sees, with weights that are no shares of 1."""
+    q, u = silu(linear(w, "query", x)), silu(linear(w, "gate", x))
+    k, v = silu(linear(w, "key", context)), silu(linear(w, "value", context))
+    turn, bias, (length, size) = TURNS[config.position], BIASES[config.position], x.shape
+    width, out = size // config.num_heads, np.zeros_like(x)
+    for i in range(size):
+        head = range(i // width * width, (i // width + 1) * width)
+        for t in range(length):
+            query = turn(q[t, head], length - 1 - t)
+            for s in range(t + 1):
+                score = sum(query * turn(k[s, head], length - 1 - s)) / math.sqrt(width)
+                score += bias(below(w, "position"), i // width, t - s)
+                out[t, i] += score / (1 + math.exp(-score)) * v[s, i] / (t + 1)
+    return linear(w, "projection", normed(w, "norm", out) * u)
 
 
 def heads(
@@ -197,8 +253,7 @@ def relu_feed_forward(w: Weights, x: np.ndarray) -> np.ndarray:
 
 def swiglu(w: Weights, x: np.ndarray) -> np.ndarray:
     """(silu(x W1 + b1) * (x W3 + b3)) W2 + b2, where silu(y) = y / (1 + e^-y)."""
-    inner = linear(w, "inner", x)
-    return linear(w, "outer", inner / (1 + np.exp(-inner)) * linear(w, "gate", x))
+    return linear(w, "outer", silu(linear(w, "inner", x)) * linear(w, "gate", x))
 
 
 # A row for each row of the model's tables.
@@ -212,8 +267,11 @@ ATTENTIONS = {
     "softmax": softmax_attention,
     "gated": gated_attention,
     "decoupled": decoupled_attention,
+    "hstu": hstu_attention,
 }
-FEED_FORWARDS = {"relu": relu_feed_forward, "swiglu": swiglu}
+FEED_FORWARDS = {"relu": relu_feed_forward, "swiglu": swiglu, "none": None}
+STATES = {"dot": lambda x: x, "cosine": of_length_one}
+SCORES = {"dot": dot, "cosine": cosine}
 TURNS = {"learned": not_turned, "none": not_turned, "relative": not_turned, "rotary": turned}
 BIASES = {"learned": no_bias, "none": no_bias, "rotary": no_bias, "relative": bias_by_distance}
 

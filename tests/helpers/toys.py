@@ -20,7 +20,7 @@ from sasrec.data.sequences import Sequences
 from sasrec.model.config import ModelConfig
 from sasrec.model.known import Known
 from sasrec.model.sasrec import SASRec
-from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, INPUTS, POSITIONS, VARIANTS
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, INPUTS, POSITIONS, SCORES, VARIANTS
 from sasrec.model.time_gap import NOT_KNOWN
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.trainer import TrainParams
@@ -52,6 +52,7 @@ TABLES = {
     "attention": ATTENTIONS,
     "feed_forward": FEED_FORWARDS,
     "position": POSITIONS,
+    "score": SCORES,
 }
 ROWS_OF_TABLES = {f"{key}: {name}": {key: name} for key, table in TABLES.items() for name in table}
 # Each input beside the item, alone and all together.

@@ -12,7 +12,7 @@ from toys import DESCRIPTION, GENRES, INPUT_ROWS, NUM_ITEMS, ROWS, toy_batch, to
 from sasrec.base.errors import UserError
 from sasrec.model.checkpoint import load_model, save_model
 from sasrec.model.sasrec import SASRec
-from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, VARIANTS
+from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, POSITIONS, SCORES, VARIANTS
 
 CPU = torch.device("cpu")
 
@@ -31,6 +31,7 @@ def saved(folder: Path, **changes: object) -> SASRec:
         *({"position": name} for name in POSITIONS),
         *({"attention": name} for name in ATTENTIONS),
         *({"feed_forward": name} for name in FEED_FORWARDS),
+        *({"score": name, "temperature": 0.07, "item_dropout": 0.3} for name in SCORES),
         *INPUT_ROWS.values(),
     ],
 )

@@ -9,6 +9,8 @@ from sasrec.model.dropout import Dropout
 from sasrec.model.feed_forward import ReluFeedForward
 from sasrec.model.tables import FEED_FORWARDS
 
+LAYERS = [name for name, layer in FEED_FORWARDS.items() if layer]
+
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.9])
 def test_units_are_dropped_inside_and_after(rate):
@@ -22,7 +24,7 @@ def test_units_are_dropped_inside_and_after(rate):
     assert_same_with_gradients(result, expected, [x, *layer.parameters()])
 
 
-@pytest.mark.parametrize("name", FEED_FORWARDS)
+@pytest.mark.parametrize("name", LAYERS)
 def test_a_position_changes_itself_alone(name):
     layer = FEED_FORWARDS[name](toy_config(), Dropout(0.0, 1)).double()
     (x,) = randoms((5, 6))
@@ -32,7 +34,7 @@ def test_a_position_changes_itself_alone(name):
     assert differs.tolist() == [False, False, True, False, False]
 
 
-@pytest.mark.parametrize("name", FEED_FORWARDS)
+@pytest.mark.parametrize("name", LAYERS)
 def test_dropout_reaches_every_unit_of_the_result(name):
     layer = FEED_FORWARDS[name](toy_config(), Dropout(0.5, 1))
     dropped = sum(layer(torch.ones(101, 6)) == 0 for _ in range(20))

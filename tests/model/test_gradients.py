@@ -17,7 +17,7 @@ def reference_loss(weights: reference.Weights, config: ModelConfig) -> float:
     total = 0.0
     for items in ROWS:
         states = reference.states(weights, items, config)
-        total += reference.loss(weights, states, targets_of(items), negatives_of(items))
+        total += reference.loss(*(weights, states, targets_of(items), negatives_of(items), config))
     return total / sum(map(len, ROWS))
 
 

@@ -54,7 +54,9 @@ def assert_as_restated(config: ModelConfig) -> None:
         expected = reference.states(weights, items, config)
         np.testing.assert_allclose(states[number].detach(), expected, rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(
-            scores[number].detach(), reference.scores(weights, expected[-1]), rtol=1e-9, atol=1e-11
+            scores[number].detach(),
+            reference.scores(weights, expected[-1], config),
+            **CLOSE,
         )
 
 
@@ -72,6 +74,13 @@ CHOICES["inputs"] = st.sampled_from([["item"], *(row["inputs"] for row in INPUT_
 @given(st.fixed_dictionaries(CHOICES))
 def test_rows_of_different_tables_go_together(rows):
     assert_as_restated(toy_config(num_heads=2, num_blocks=1, **rows))
+
+
+@pytest.mark.parametrize("position", TABLES["position"])
+@pytest.mark.parametrize("feed_forward", ["relu", "none"])
+def test_hstu_takes_any_position(position, feed_forward):
+    parts = {"attention": "hstu", "position": position, "feed_forward": feed_forward}
+    assert_as_restated(toy_config(num_heads=2, **parts))
 
 
 def test_an_odd_head_keeps_its_last_unit_in_rotary():

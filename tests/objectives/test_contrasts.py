@@ -22,18 +22,19 @@ from toys import (
 
 from sasrec.base.errors import UserError
 from sasrec.objectives import losses as module
+from sasrec.objectives.contrasts.contrast import Contrast
 from sasrec.objectives.contrasts.representations import REPRESENTATIONS
 from sasrec.objectives.contrasts.same_target import Partners
 from sasrec.objectives.contrasts.tables import CONTRASTS
 from sasrec.objectives.info_nce import info_nce
 from sasrec.objectives.objective import build_objective
 from sasrec.objectives.params import ObjectiveParams
+from sasrec.objectives.views.similar import SimilarItems
 from sasrec.objectives.views.tables import AUGMENTATIONS
 from sasrec.training import trainer as training
 
 CPU = torch.device("cpu")
-REAL = [name for name in CONTRASTS if name != "none"]
-every_contrast = pytest.mark.parametrize("name", REAL)
+every_contrast = pytest.mark.parametrize("name", CONTRASTS)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
 
@@ -124,7 +125,7 @@ def represent(model, items, representation):
 @pytest.mark.parametrize("name", ["views", "same_target"])
 def test_a_term_is_info_nce_of_what_it_pairs(name, similarity, representation, layout):
     settings = {"representation": representation, "similarity": similarity, "temperature": 0.7}
-    objective = objective_of(contrast=name, contrastive_weight=0.3, **settings)
+    objective = objective_of(contrasts=[name], contrastive_weight=0.3, **settings)
     model, batch = toy_model(toy_config(max_length=13)), batch_in(layout)
     term, prepared = objective.terms[1], objective.prepare(batch, seeded())
     drawn = prepared.drawn[1]
@@ -149,7 +150,7 @@ def test_a_term_is_info_nce_of_what_it_pairs(name, similarity, representation, l
 
 def test_dropout_contrasts_two_passes():
     model, batch = toy_model(toy_config(dropout=0.4)).train(), batch_in("packed")
-    (term,) = objective_of(contrast="dropout").terms[1:]
+    (term,) = objective_of(contrasts=["dropout"]).terms[1:]
     states = model(batch.inputs)
     passes = []
 
@@ -167,9 +168,9 @@ def test_dropout_contrasts_two_passes():
 
 
 def test_two_passes_without_dropout_are_refused():
-    (term,) = objective_of(contrast="dropout").terms[1:]
+    (term,) = objective_of(contrasts=["dropout"]).terms[1:]
     model, batch = toy_model(toy_config()), batch_in("packed")
-    with pytest.raises(UserError, match=r"contrast = dropout with model\.dropout = 0"):
+    with pytest.raises(UserError, match=r"contrasts names dropout, and model\.dropout = 0"):
         term(model, model, batch, model(batch.inputs), ())
 
 
@@ -188,7 +189,7 @@ def test_partners_end_in_the_same_item():
 @every_layout
 def test_without_a_partner_a_sequence_is_its_own(layout):
     """Of HISTORIES the second and third end in 6, the first and others in items of their own."""
-    objective, batch = objective_of(contrast="same_target"), batch_in(layout)
+    objective, batch = objective_of(contrasts=["same_target"]), batch_in(layout)
     (view,) = objective.prepare(batch, seeded()).drawn[1]
     rows, times = view_rows(view), view_rows(view, "timestamp")
     limit = LAYOUTS[layout] if layout in ("fixed", "wide") else 13
@@ -197,13 +198,62 @@ def test_without_a_partner_a_sequence_is_its_own(layout):
     assert times == [[100 * item for item in row] for row in expected]
 
 
+# Several
+
+
+def test_several_add_up_as_if_each_were_alone():
+    """DuoRec's two, of the same partners; neither needs anything that the other draws."""
+    names, settings = ["dropout", "same_target"], {"contrastive_weight": 0.3, "temperature": 0.7}
+    # In eval mode nothing is dropped, so each pass is as another.
+    model, batch = toy_model(toy_config(max_length=13, dropout=0.2)), batch_in("packed")
+
+    def parts(names):
+        objective = objective_of(contrasts=names, **settings)
+        prepared = objective.prepare(batch, seeded())
+        states = model(batch.inputs)
+        losses = [
+            term.weight * term(model, model, batch, states, drawn)
+            for term, drawn in zip(objective.terms, prepared.drawn, strict=True)
+        ]
+        return objective, losses, objective(model, model, batch, prepared)
+
+    objective, losses, total = parts(names)
+    assert [term.name for term in objective.terms] == ["next_item", *names]
+    torch.testing.assert_close(total, sum(losses))
+    for name, found in zip(names, losses[1:], strict=True):
+        _, (_, alone), _ = parts([name])
+        assert found.item() == alone.item() > 0
+
+
+def test_each_pair_of_passes_takes_one_more():
+    """The states that the next item is learnt from serve both terms."""
+    objective = objective_of(contrasts=["dropout", "same_target"])
+    model, batch = toy_model(toy_config(max_length=13, dropout=0.2)).train(), batch_in("packed")
+    prepared, encoded = objective.prepare(batch, seeded()), []
+
+    def encode(inputs):
+        encoded.append(inputs)
+        return model(inputs)
+
+    objective(model, encode, batch, prepared)
+    (view,) = prepared.drawn[2]
+    assert list(map(id, encoded)) == [id(batch.inputs), id(batch.inputs), id(view.batch)]
+
+
+def test_views_of_the_loss_and_of_the_contrast_share_what_is_similar(monkeypatch):
+    made = []
+    monkeypatch.setattr(SimilarItems, "find", lambda self: made.append(self))
+    objective_of(contrasts=["views"], augment_training=0.5, augmentations=["insert"])
+    assert len(made) == 1
+
+
 # Every row
 
 
 @every_contrast
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "cross_entropy"])
 def test_every_weight_gets_a_gradient_of_the_contrast(name, loss):
-    objective = objective_of(contrast=name, loss=loss)
+    objective = objective_of(contrasts=[name], loss=loss)
     model, batch = toy_model(toy_config(dropout=0.3)).train(), batch_in("packed")
     drawn = objective.prepare(batch, seeded()).drawn[1]
     states = model(batch.inputs)
@@ -223,7 +273,7 @@ def test_a_step_names_the_rows_that_it_reads(name, augment, monkeypatch):
         num_items=300,
         config={"dropout": 0.2},
         objective={
-            "contrast": name,
+            "contrasts": [name],
             "augment_training": augment,
             "augmentations": list(AUGMENTATIONS),
         },
@@ -235,12 +285,12 @@ def test_a_step_names_the_rows_that_it_reads(name, augment, monkeypatch):
 
 
 @pytest.mark.parametrize("augment", [0.0, 1.0])
-@pytest.mark.parametrize("name", ["none", "views", "same_target"])
-def test_loops_and_plain_pytorch_learn_the_same(name, augment, monkeypatch):
+@pytest.mark.parametrize("names", [[], ["views"], ["same_target"], ["views", "same_target"]])
+def test_loops_and_plain_pytorch_learn_the_same(names, augment, monkeypatch):
     """Also with hidden items, of which loops know nothing; those of dropout draw otherwise."""
     monkeypatch.setattr("toy_training.layout_for", lambda *_, **__: "packed")
     shares = toy_objective_params().augmentation_shares.model_dump() | {"mask": 0.6}
-    changes = {"contrast": name, "augment_training": augment, "augmentations": ["mask"]}
+    changes = {"contrasts": names, "augment_training": augment, "augmentations": ["mask"]}
     results = []
     for loops in (True, False):
         objective = changes | {"augmentation_shares": shares}
@@ -255,7 +305,7 @@ def test_loops_and_plain_pytorch_learn_the_same(name, augment, monkeypatch):
 
 @every_contrast
 def test_the_same_seed_gives_the_same_bytes(name):
-    objective = {"contrast": name, "augment_training": 0.5}
+    objective = {"contrasts": [name], "augment_training": 0.5}
     trainers = [trainer_of(objective=objective, config={"dropout": 0.2}) for _ in range(2)]
     for trainer in trainers:
         trainer.run_epoch(1)
@@ -279,13 +329,15 @@ def test_the_loss_of_training_on_views_is_a_mean_over_their_positions():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(ValidationError, match="contrast = views needs a name in augmentations"):
-        toy_objective_params(contrast="views", augmentations=[])
+    with pytest.raises(ValidationError, match="views among contrasts need a name in augmentations"):
+        toy_objective_params(contrasts=["views"], augmentations=[])
     with pytest.raises(ValidationError, match=r"augment_training = 0\.5 needs a name"):
         toy_objective_params(augment_training=0.5, augmentations=[])
     with pytest.raises(ValidationError, match="expected distinct names"):
         toy_objective_params(augmentations=["crop", "crop"])
-    assert toy_objective_params(contrast="dropout", augmentations=[]).augmentations == []
+    assert toy_objective_params(contrasts=["dropout"], augmentations=[]).augmentations == []
+    with pytest.raises(ValidationError, match="expected distinct names"):
+        toy_objective_params(contrasts=["dropout", "dropout"])
     for key in ("contrastive_weight", "temperature"):
         with pytest.raises(ValidationError, match="greater than 0"):
             toy_objective_params(**{key: 0.0})
@@ -294,4 +346,6 @@ def test_mistakes_are_named():
 def test_without_contrast_or_views_nothing_is_added():
     objective = objective_of()
     assert (len(objective.terms), objective.augmented) == (1, None)
+    with pytest.raises(TypeError, match=r"abstract .*pair"):
+        Contrast(toy_objective_params())
     assert isinstance(toy_objective_params(), ObjectiveParams)

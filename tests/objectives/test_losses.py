@@ -15,6 +15,7 @@ import torch
 from gradient_checks import assert_same_with_gradients, randoms
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -41,7 +42,7 @@ every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 def loss_named(name: str, num_negatives: int = 2, **settings: object) -> Loss:
-    params = toy_objective_params(num_negatives=num_negatives, **settings)
+    params = toy_objective_params(loss=name, num_negatives=num_negatives, **settings)
     return LOSSES[name](params, NUM_ITEMS)
 
 
@@ -180,6 +181,32 @@ def test_cross_entropy_is_torchs_over_all_scores():
     assert_same_with_gradients(found, expected, [states, embedding])
 
 
+@pytest.mark.parametrize("at_once", [1, 30, 1 << 22])
+@pytest.mark.parametrize("smoothing", [0.1, 0.75])
+def test_smoothed_labels_are_torchs(smoothing, at_once, monkeypatch):
+    (states, embedding), loss = leaves_of(), loss_named("cross_entropy", label_smoothing=smoothing)
+    (targets,) = toy_slots(loss)
+    scores = states @ embedding[1:].T
+    expected = functional.cross_entropy(
+        scores[targets > 0], targets[targets > 0] - 1, label_smoothing=smoothing, reduction="sum"
+    )
+    monkeypatch.setattr(module, "SCORED_AT_ONCE", at_once)
+    assert_same_with_gradients(loss(states, embedding, targets), expected, [states, embedding])
+
+
+def test_smoothed_labels_by_hand():
+    # As above after slot 0, of a label of 0.9 and 0.1 spread over four items: 0.925 and thrice
+    # 0.025.
+    scores = [LOG3, 5, -LOG3, 8]
+    total = math.log(sum(map(math.exp, scores)))
+    expected = 0.925 * (total - LOG3) + 0.025 * sum(total - score for score in scores[1:])
+    loss = CrossEntropy(toy_objective_params(loss="cross_entropy", label_smoothing=0.1), 4)
+    found = loss(STATES[:1], EMBEDDING, TARGETS[:1])
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+    every = STATES[:1] @ EMBEDDING.T
+    assert loss.of_scores(every[:, 1], every[:, 2:], every).item() == pytest.approx(expected)
+
+
 # Every row
 
 
@@ -257,3 +284,19 @@ def test_a_higher_score_of_the_target_is_a_lower_loss(name):
         embedding[1] = score
         losses.append(loss(torch.ones(1, 1), embedding, targets, *drawn).item())
     assert losses[0] > losses[1] > losses[2] > 0
+
+
+@every_loss
+def test_labels_are_smoothed_or_that_is_refused(name):
+    if LOSSES[name].smooths:
+        assert loss_named(name, label_smoothing=0.1).smoothing == 0.1
+        with pytest.raises(ValidationError, match="less than 1"):
+            loss_named(name, label_smoothing=1.0)
+    else:
+        with pytest.raises(ValidationError, match=f"label_smoothing = 0.1 with loss = {name}, "):
+            loss_named(name, label_smoothing=0.1)
+
+
+def test_a_loss_says_how_it_computes():
+    with pytest.raises(TypeError, match=r"abstract .*forward.*of_scores"):
+        Loss()

@@ -5,9 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import toy_sequences
+from toys import toy_objective_params, toy_sequences
 
 from sasrec.batching.batches import SequenceReader, TrainingBatch
+from sasrec.objectives.objective import build_objective
+from sasrec.objectives.popularity import WeightedNegatives
 from sasrec.objectives.tables import NEGATIVES
 from sasrec.objectives.weighted import KnownItems, WeightedUnseen
 
@@ -60,9 +62,9 @@ def test_every_unit_of_weight_is_one_place(histories, weights):
 @pytest.mark.parametrize("name", NEGATIVES)
 def test_items_are_drawn_as_often_as_they_should(name, layout):
     batch = toy_training_batch([1, 2, 3], layout)
-    negatives = NEGATIVES[name](toy_sequences(HISTORIES), NUM_ITEMS, CPU)
-    drawn = negatives.draw(batch, DRAWS, torch.Generator().manual_seed(1))
-    odds = negatives.log_odds(batch, drawn).exp()
+    negatives = NEGATIVES[name](toy_sequences(HISTORIES), NUM_ITEMS, CPU).of(batch)
+    drawn = negatives.draw(DRAWS, torch.Generator().manual_seed(1))
+    odds = negatives.log_odds(drawn).exp()
     for slot in batch.inputs.layout.real.nonzero().flatten().tolist():
         expected = chances(name, batch, slot)
         found = np.bincount(drawn[slot], minlength=NUM_ITEMS + 1) / DRAWS
@@ -81,7 +83,28 @@ def test_who_knows_all_that_others_take_still_gets_negatives(name):
     sequences = toy_sequences([[1, 2, 3, 4], [3, 2]])
     reader = SequenceReader(sequences, 11, CPU, layout="packed")
     batch = reader.training_batch(np.array([1]))
-    negatives = NEGATIVES[name](sequences, 6, CPU)
-    drawn = negatives.draw(batch, 100, torch.Generator().manual_seed(1))
+    negatives = NEGATIVES[name](sequences, 6, CPU).of(batch)
+    drawn = negatives.draw(100, torch.Generator().manual_seed(1))
     assert set(drawn.flatten().tolist()) == {5, 6}
-    assert negatives.log_odds(batch, drawn).isfinite().all()
+    assert negatives.log_odds(drawn).isfinite().all()
+
+
+@pytest.mark.parametrize("name", NEGATIVES)
+def test_what_users_do_not_know_is_found_once_a_batch(name, monkeypatch):
+    found, of = [], WeightedUnseen.of
+
+    def counted(known, weights):
+        found.append(known)
+        return of(known, weights)
+
+    monkeypatch.setattr(WeightedUnseen, "of", counted)
+    params = toy_objective_params(loss="sampled_softmax", negatives=name)
+    term = build_objective(params, toy_sequences(HISTORIES), NUM_ITEMS, CPU).terms[0]
+    drawn, odds = term.prepare(toy_training_batch([1, 3]), torch.Generator().manual_seed(1))
+    assert drawn.shape == odds.shape == (6, 2)
+    assert len(found) == (name != "uniform")
+
+
+def test_weights_are_for_a_derived_class_to_say():
+    with pytest.raises(TypeError, match=r"abstract .*weights"):
+        WeightedNegatives(toy_sequences(HISTORIES), NUM_ITEMS, CPU)

@@ -51,13 +51,13 @@ def test_rows_that_get_a_gradient_are_named(loss, model, batch):
 def test_negatives_are_items_that_a_user_does_not_know(name, at_once, batch, monkeypatch):
     monkeypatch.setattr("sasrec.objectives.uniform.SAMPLED_AT_ONCE", at_once)
     negatives = NEGATIVES[name](toy_sequences(HISTORIES), NUM_ITEMS, CPU)
-    drawn = negatives.draw(batch, 50, torch.Generator().manual_seed(3))
+    drawn = negatives.of(batch).draw(50, torch.Generator().manual_seed(3))
     assert drawn.shape == (len(batch.targets), 50)
     for row, history in enumerate(HISTORIES):
         items = drawn[batch.inputs.layout.sequences == row].unique().tolist()
         assert set(items) <= set(range(1, NUM_ITEMS + 1)) - set(history)
         assert len(items) >= 2
-    again = negatives.draw(batch, 50, torch.Generator().manual_seed(3))
+    again = negatives.of(batch).draw(50, torch.Generator().manual_seed(3))
     assert torch.equal(again, drawn)
 
 
@@ -81,3 +81,8 @@ def test_terms_are_weighed_and_added(model, batch):
     expected = alone + 0.25 * model(batch.inputs).square().sum()
     torch.testing.assert_close(both, expected)
     assert objective.reads == plain.reads
+
+
+def test_a_term_has_a_loss():
+    with pytest.raises(TypeError, match=r"abstract .*forward"):
+        Term()

@@ -40,7 +40,7 @@ def rated_trainer(**settings):
     objective = {"rating_weight": 0.5} | settings.pop("objective", {})
     trainer = trainer_of(RATED, objective=objective, **settings)
     read = trainer.reader.training_batch
-    trainer.reader.training_batch = lambda users: with_ratings(read(users))
+    trainer.reader.training_batch = lambda *which: with_ratings(read(*which))
     return trainer
 
 

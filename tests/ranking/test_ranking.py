@@ -90,7 +90,10 @@ def test_ranks_of_known_scores_equal_a_loop(data):
         assert by_item[ranks.top[row, 0]] == max(by_item[other] for other in allowed)
 
 
-@pytest.mark.parametrize("changes", [{}, {"variant": "official", "tied_embedding": False}])
+CONFIGS = [{}, {"variant": "official", "tied_embedding": False}, {"score": "cosine"}]
+
+
+@pytest.mark.parametrize("changes", CONFIGS)
 @pytest.mark.parametrize("filter_seen", [True, False])
 def test_ranks_of_a_model_equal_a_loop(filter_seen, changes):
     sequences, targets = random_case(seed=3)

@@ -39,8 +39,9 @@ def test_every_weight_learns_and_row_0_does_not(part, option):
     torch.where(targets > 0, losses, 0).sum().backward()
     for name, parameter in model.named_parameters():
         largest = parameter.grad.abs().max().item()
-        # With pairs of units to turn, a key's bias is turned too.
+        # With pairs of units to turn, a key's bias is turned too; without a softmax it counts.
         turned = model.config.position == "rotary" and model.config.num_heads < 6
+        turned = turned or model.config.attention == "hstu"
         if name.endswith("key.bias") and not turned:  # which moves all scores of a query alike
             assert largest < 1e-12, name
         else:
@@ -144,8 +145,11 @@ def test_plain_pytorch_has_dropout_in_the_same_places(attention, feed_forward, m
     model, counts = toy_model(config).train(), []
     monkeypatch.setattr(model.dropout, "units", all_units(kept=True, model=model, counts=counts))
     model(toy_batch(ROWS[1:3], "fixed"))
-    # As above, but with all pairs of positions in rows of five.
-    block = [2 * 2 * 25, 60, 60]
+    # As above, but with all pairs of positions in rows of five; or hstu's, of the results.
+    block = [
+        60 if attention == "hstu" else 2 * 2 * 25,
+        *([60, 60] if FEED_FORWARDS[feed_forward] else []),
+    ]
     assert counts == [60, *block, *block]
 
 

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from toys import toy_config, toy_objective_params, toy_train_params
+from held_memory import HeldMemory
+from toy_training import trainer_of
+from toys import toy_config, toy_objective_params, toy_sequences, toy_train_params
 
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.model.sizes import MOST, WIDEST
+from sasrec.objectives.views.tables import AUGMENTATIONS
 from sasrec.training import memory_need as module
 from sasrec.training.memory_need import Settings, check_memory, step_need, weights_need
 
@@ -106,6 +109,90 @@ def test_a_step_by_hand():
     # A row of 4 positions a user, without pairs.
     rows = 8 * 8 * (4 + 5) + 3 * 8 * 2 * 10 * 4
     assert step_need(settings, sequences, "cuda") == rows
+
+
+def test_contrasts_encode_more_by_hand():
+    # Two users of 3 and 11 items: 2 and 8 positions, the most that there are, with 3 and 36 pairs.
+    # They are encoded for the loss, by another dropout, and once more for partners. Of two views
+    # each, 3 and 8 positions of 12 are kept: 6 and 36 pairs.
+    sequences = Sequences(np.array([0, 0, 3, 14]), np.ones(14, np.int32))
+    shares = toy_objective_params().augmentation_shares.model_dump() | {"insert": 0.5}
+    settings = settings_of(
+        hidden_size=2,
+        max_length=8,
+        num_blocks=1,
+        contrasts=["dropout", "views", "same_target"],
+        augmentations=["insert"],
+        augmentation_shares=shares,
+    )
+    slots, pairs = 3 * 10 + 2 * 11, 3 * 39 + 2 * (6 + 36)
+    ids = 10 * 8 * (4 + 1)
+    assert step_need(settings, sequences, "cpu") == ids + slots * 2 * 10 * 4 + pairs * 4
+    rows = 16 * 8 * (4 + 1) + 5 * 16 * 2 * 10 * 4
+    assert step_need(settings, sequences, "cuda") == rows
+    # Without blocks: rows of 8 positions, and their views in rows of 16.
+    few = settings._replace(model=settings.model.model_copy(update={"num_blocks": 0}))
+    assert step_need(few, sequences, "cpu") == ids + 2 * 8 * 8 * (1 + 2)
+
+
+ADDED = {
+    "dropout": {"contrasts": ["dropout"]},
+    "same_target": {"contrasts": ["same_target"]},
+    "both": {"contrasts": ["dropout", "same_target"]},
+    **{
+        f"views: {name}": {"contrasts": ["views"], "augmentations": [name]}
+        for name in AUGMENTATIONS
+    },
+    "views: any": {"contrasts": ["views"], "augmentations": list(AUGMENTATIONS)},
+    "learnt from": {"augment_training": 1.0, "augmentations": ["insert"]},
+}
+every_addition = pytest.mark.parametrize("objective", ADDED.values(), ids=ADDED)
+
+
+def need_and_trainer(lengths, objective, **config):
+    """What a step is said to need, and one that learns from all of them in a batch."""
+    rows = [[7 * user % 30 + place for place in range(1, n + 1)] for user, n in enumerate(lengths)]
+    config = {"dropout": 0.2, "max_length": max(lengths)} | config
+    sequences, batch_size = toy_sequences(rows), len(rows)
+    trainer = trainer_of(
+        sequences, num_items=999, config=config, objective=objective, batch_size=batch_size
+    )
+    settings = settings_of(**config, **objective, batch_size=batch_size)
+    return step_need(settings, sequences, "cpu"), trainer
+
+
+@every_addition
+def test_a_step_holds_what_is_counted(objective):
+    def counted_and_held(objective):
+        lengths, config = [41, 29, 23, 37] * 4, {"hidden_size": 24, "num_blocks": 2}
+        need, trainer = need_and_trainer(lengths, objective, **config)
+        trainer.model.train()
+        batch = trainer.reader.training_batch(trainer.users)
+        prepared = trainer.objective.prepare(batch, torch.Generator().manual_seed(1))
+        with HeldMemory() as memory:
+            total = trainer.loss(batch, prepared)
+            held = memory.now  # for the backward pass
+        assert total.requires_grad
+        return need, held
+
+    (less, held_then), (need, held) = counted_and_held({}), counted_and_held(objective)
+    assert need - less <= held - held_then <= 1.4 * (need - less)
+
+
+@every_addition
+def test_drawing_holds_what_is_counted(objective):
+    """Where one history is long, and all rows are as wide."""
+
+    def counted_and_held(objective):
+        need, trainer = need_and_trainer([601, *[5] * 7], objective, num_blocks=0)
+        batch = trainer.reader.training_batch(trainer.users)
+        generator = torch.Generator().manual_seed(1)
+        with HeldMemory() as memory:
+            trainer.objective.prepare(batch, generator)
+        return need, memory.most
+
+    (less, held_then), (need, held) = counted_and_held({}), counted_and_held(objective)
+    assert need - less <= held - held_then <= 3 * (need - less)
 
 
 def test_on_a_gpu_its_own_memory_counts(monkeypatch):

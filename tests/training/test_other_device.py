@@ -32,15 +32,18 @@ META, NUM_ITEMS = torch.device("meta"), 13
 PARTS = {name: {"model": row} for name, row in EVERY_ROW.items()}
 PARTS |= {name: {"model": option} for name, option in OPTIONS.items()}
 PARTS |= {f"loss: {name}": {"objective": {"loss": name}} for name in LOSSES}
+PARTS["items hidden"] = {"model": {"item_dropout": 0.3, "inputs": ["item", "rating"]}}
 PARTS["ratings"] = {"objective": {"rating_weight": 0.5}}
-PARTS |= {f"contrast: {name}": {"objective": {"contrast": name}} for name in CONTRASTS}
+PARTS |= {f"contrast: {name}": {"objective": {"contrasts": [name]}} for name in CONTRASTS}
+PARTS["contrasts: all"] = {"objective": {"contrasts": list(CONTRASTS)}}
+PARTS["label smoothing"] = {"objective": {"loss": "cross_entropy", "label_smoothing": 0.1}}
 PARTS |= {
     f"augmentation: {name}": {
-        "objective": {"augmentations": [name], "augment_training": 0.5, "contrast": "views"}
+        "objective": {"augmentations": [name], "augment_training": 0.5, "contrasts": ["views"]}
     }
     for name in AUGMENTATIONS
 }
-PARTS["representation: mean"] = {"objective": {"contrast": "views", "representation": "mean"}}
+PARTS["representation: mean"] = {"objective": {"contrasts": ["views"], "representation": "mean"}}
 every_part = pytest.mark.parametrize("changes", PARTS.values(), ids=PARTS)
 
 

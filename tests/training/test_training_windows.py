@@ -98,7 +98,7 @@ def test_compiled_loops_learn_by_the_same_windows(windows):
 def test_a_contrast_that_goes_by_last_items_is_refused(contrast):
     settings = {
         "sequences": toy_sequences(HISTORIES),
-        "objective": {"contrast": contrast},
+        "objective": {"contrasts": [contrast]},
         "config": {"dropout": 0.5},
         "loops": False,
     }

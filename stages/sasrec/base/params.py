@@ -27,6 +27,13 @@ class Section(BaseModel):
 S = TypeVar("S", bound=Section)
 
 
+def distinct(names: list[str]) -> list[str]:
+    """For a list of names, by pydantic's `field_validator`."""
+    if len(set(names)) < len(names):
+        raise ValueError("expected distinct names")
+    return names
+
+
 def load_params(section: str, kind: type[S], path: Path = PARAMS_FILE) -> S:
     """Read one section of params.yaml into `kind`.
 

@@ -12,8 +12,9 @@ from sasrec.model.variants import NORMED
 
 
 def supports(block: Block) -> bool:
-    """True for the paper's attention and feed-forward, of any variant."""
-    return last.supports(block) and type(block.feed_forward) is ReluFeedForward
+    """True for the paper's attention and feed-forward, of any variant without gates."""
+    paper = last.supports(block) and type(block.feed_forward) is ReluFeedForward
+    return paper and not block.variant.gated
 
 
 def block(module: Block, x: Tensor, layout: Layout) -> Tensor:

@@ -6,6 +6,9 @@ The gradient by the scores is softmax minus 1 at the target: once a block of slo
 they become that in place, and give the gradients of states and items, before the next block's take
 the same memory. So nothing is kept of the scores, and nothing is computed twice, as a checkpoint
 of torch would. It is PyTorch, and runs on any device.
+
+Of smoothed labels the part of all items, a (mean of s), needs no scores: it is the state times the
+mean of the items, so it is added apart.
 """
 
 import torch
@@ -22,12 +25,18 @@ def cross_entropy(
 ) -> Tensor:
     """What `CrossEntropy.forward` computes."""
     assert targets.shape == states.shape[:1], (states.shape, targets.shape)
-    return FullSoftmax.apply(states, embedding, targets)
+    total = FullSoftmax.apply(states, embedding, targets, 1 - module.smoothing)
+    if module.smoothing:
+        states = torch.where(targets[:, None] > 0, states, 0).sum(0)
+        total = total - module.smoothing * (states @ embedding[1:].mean(0))
+    return total
 
 
 class FullSoftmax(torch.autograd.Function):
+    """The logarithm of the sum, less the target's score times `share`."""
+
     @staticmethod
-    def forward(ctx, states, embedding, targets):  # noqa: ANN001, ANN205
+    def forward(ctx, states, embedding, targets, share):  # noqa: ANN001, ANN205
         learns = any(ctx.needs_input_grad)
         items, total = embedding[1:], states.new_zeros(())
         grad_states, grad_embedding = torch.zeros_like(states), torch.zeros_like(embedding)
@@ -36,7 +45,7 @@ class FullSoftmax(torch.autograd.Function):
         blocks = (part.split(size) for part in (states, targets, grad_states))
         for block, wanted, grad_block in zip(*blocks, strict=True):
             scores = torch.mm(block, items.T, out=memory[: len(block)])
-            total += _sum(scores, wanted)
+            total += _sum(scores, wanted, share)
             if learns:
                 torch.mm(scores, items, out=grad_block)
                 grad_embedding[1:].addmm_(scores.T, block)
@@ -47,16 +56,16 @@ class FullSoftmax(torch.autograd.Function):
     def backward(ctx, gradient):  # noqa: ANN001, ANN205
         grad_states, grad_embedding = ctx.gradients
         ctx.gradients = None  # they are given away
-        return grad_states.mul_(gradient), grad_embedding.mul_(gradient), None
+        return grad_states.mul_(gradient), grad_embedding.mul_(gradient), None, None
 
 
-def _sum(scores: Tensor, targets: Tensor) -> Tensor:
+def _sum(scores: Tensor, targets: Tensor, share: float) -> Tensor:
     """The loss of slots by their `scores` [T, N], which become its derivatives by them."""
     real, place = targets > 0, (targets - 1).clamp(min=0)[:, None]
     target = scores.gather(1, place)
     largest = scores.amax(1, keepdim=True)
     total = scores.sub_(largest).exp_().sum(1, keepdim=True)
-    loss = total.log() + largest - target
+    loss = total.log() + largest - share * target
     counts = real[:, None].to(scores.dtype)
-    scores.mul_(counts / total).scatter_add_(1, place, -counts)
+    scores.mul_(counts / total).scatter_add_(1, place, -share * counts)
     return torch.where(real, loss.squeeze(1), 0).sum()

@@ -68,8 +68,12 @@ class SoftmaxAttention(nn.Module):
         """Of queries and keys [T, H, ...] and values [T, D]: [T, D]."""
         parts = (query, key, self.heads(value))
         rows = zip(*(layout.to_rows(part) for part in parts), strict=True)
-        results = [attend(*row, self.position.bias(row[0].shape[1]), self.dropout) for row in rows]
+        results = [self.of_rows(*row, self.position.bias(row[0].shape[1])) for row in rows]
         return layout.from_rows(results).flatten(1)
+
+    def of_rows(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+        """The formula for B rows, see `attend`."""
+        return attend(query, key, value, bias, self.dropout)
 
     def heads(self, x: Tensor) -> Tensor:
         """[T, D] as [T, H, d]."""

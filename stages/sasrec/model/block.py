@@ -18,16 +18,20 @@ class Block(nn.Module):
     def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
         super().__init__()
         self.variant = VARIANTS[config.variant]
+        feed_forward = FEED_FORWARDS[config.feed_forward]
+        size, gated = config.hidden_size, self.variant.gated
         self.residual = config.residual
-        self.attention_norm = LayerNorm(config.hidden_size)
+        self.attention_norm = LayerNorm(size)
         self.attention = ATTENTIONS[config.attention](
             config,
             POSITIONS[config.position].in_attention(config),
             dropout,
             projects=config.output_projection,
         )
-        self.feed_forward_norm = LayerNorm(config.hidden_size)
-        self.feed_forward = FEED_FORWARDS[config.feed_forward](config, dropout)
+        self.attention_gate = nn.Linear(size, size) if gated else None
+        self.feed_forward_norm = LayerNorm(size) if feed_forward else None
+        self.feed_forward = feed_forward(config, dropout) if feed_forward else None
+        self.feed_forward_gate = nn.Linear(size, size) if feed_forward and gated else None
 
     def forward(self, x: Tensor, layout: Layout, *attributes: Tensor) -> Tensor:
         """[T, D] to [T, D].
@@ -51,12 +55,19 @@ class Block(nn.Module):
 
     def after_attention(self, residual: Tensor, attended: Tensor) -> Tensor:
         """The rest of the block, slot by slot."""
-        y = self._add(residual, attended)
+        y = self._add(residual, attended, self.attention_gate)
         if self.variant.after:
             y = self.attention_norm(y)
-            return self.feed_forward_norm(self._add(y, self.feed_forward(y)))
+        if self.feed_forward is None:
+            return y
+        if self.variant.after:
+            added = self._add(y, self.feed_forward(y), self.feed_forward_gate)
+            return self.feed_forward_norm(added)
         normed = self.feed_forward_norm(y)
-        return self._add((y, normed)[self.variant.residual], self.feed_forward(normed))
+        residual = (y, normed)[self.variant.residual]
+        return self._add(residual, self.feed_forward(normed), self.feed_forward_gate)
 
-    def _add(self, residual: Tensor, update: Tensor) -> Tensor:
+    def _add(self, residual: Tensor, update: Tensor, gate: nn.Module | None) -> Tensor:
+        if gate is not None:
+            update = gate(residual).sigmoid() * update
         return residual + update if self.residual else update

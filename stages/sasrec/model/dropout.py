@@ -58,6 +58,13 @@ class Dropout(nn.Module):
         self._used += count
         return self._pool[start : self._used]
 
+    def chances(self, like: Tensor, rate: float) -> Tensor:
+        """bool of the shape and device of `like` [T]: each True with the chance `rate`."""
+        if like.device.type != "cpu" or torch.compiler.is_compiling():
+            return torch.rand(like.shape, device=like.device) < rate
+        words = self._bits.random_raw(-(-len(like) // 2)).view(np.uint32)[: len(like)]
+        return torch.from_numpy(words < round(rate * 2**32))
+
     def forward(self, x: Tensor) -> Tensor:
         """`x` (any shape, floating) with units dropped and the kept ones scaled, in training."""
         if self.active is None:

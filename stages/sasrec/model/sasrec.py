@@ -4,7 +4,7 @@ Shapes: B sequences, T slots (all positions of a batch, see layout.py), D hidden
 
 The inputs' embeddings with positions (inputs.py), blocks of self-attention and feed-forward
 (block.py), a last layer norm; an item's score is the inner product of the last state with the
-item's embedding. What people swap stands in tables.py.
+item's embedding, or their cosine (scores.py). What people swap stands in tables.py.
 
 All of it is plain PyTorch. The package `kernels` may put faster functions in the place of some
 modules' `forward` and `last` after having compared them; nothing here knows of it.
@@ -19,9 +19,10 @@ from sasrec.model.config import ModelConfig
 from sasrec.model.dropout import Dropout
 from sasrec.model.genres import ItemGenres
 from sasrec.model.inputs import Inputs
+from sasrec.model.item_dropout import ItemDropout
 from sasrec.model.known import Known
 from sasrec.model.norm import LayerNorm
-from sasrec.model.tables import ATTENTIONS, INITIALISERS, INPUTS, POSITIONS
+from sasrec.model.tables import ATTENTIONS, INITIALISERS, INPUTS, POSITIONS, SCORES
 
 
 class SASRec(nn.Module):
@@ -46,6 +47,7 @@ class SASRec(nn.Module):
         self.num_items = num_items
         self.known = known
         self.dropout = Dropout(config.dropout, seed)
+        self.item_dropout = ItemDropout(config.item_dropout, self.dropout)
         self.inputs = Inputs(
             {name: INPUTS[name](config, num_items, known) for name in config.inputs},
             POSITIONS[config.position].in_inputs(config),
@@ -61,6 +63,7 @@ class SASRec(nn.Module):
             if config.tied_embedding
             else nn.Embedding(num_items + 1, config.hidden_size, padding_idx=0)
         )
+        self.score = SCORES[config.score](config.temperature)
         self._initialise(torch.Generator().manual_seed(seed))
 
     @torch.no_grad()
@@ -80,23 +83,23 @@ class SASRec(nn.Module):
         return self.inputs.parts["item"].embedding.weight
 
     @property
-    def scoring_embedding(self) -> nn.Parameter:
-        """[N + 1, D]: what states are multiplied with; the inputs' embedding unless untied."""
-        output = self.output_embedding
-        return self.item_embedding if output is None else output.weight
+    def scoring_embedding(self) -> Tensor:
+        """[N + 1, D]: what states are multiplied with, made of the last of `item_tables`."""
+        return self.score.items(self.item_tables[-1])
 
     @property
     def item_tables(self) -> list[nn.Parameter]:
         """The embeddings by item, each [N + 1, D]: one, or two where the output has its own."""
-        tables = [self.item_embedding]
-        return tables if self.output_embedding is None else [*tables, self.scoring_embedding]
+        inputs, output = self.item_embedding, self.output_embedding
+        return [inputs] if output is None else [inputs, output.weight]
 
     def forward(self, batch: Batch) -> Tensor:
         """States [T, D]: what is known after each slot's item; arbitrary at padding."""
+        batch = self.item_dropout(batch)
         x, attributes = self.inputs(batch), self._attributes(batch)
         for block in self.blocks:
             x = block(x, batch.layout, *attributes)
-        return self.last_norm(x)
+        return self.score.states(self.last_norm(x))
 
     def last_states(self, batch: Batch) -> Tensor:
         """[B, D]: `forward` at each sequence's latest position, in the layout's order."""
@@ -108,7 +111,7 @@ class SASRec(nn.Module):
             last = self.blocks[-1].last(x, batch.layout, *attributes)
         else:
             last = x[batch.layout.last_slots]
-        return self.last_norm(last)
+        return self.score.states(self.last_norm(last))
 
     def _attributes(self, batch: Batch) -> tuple[Tensor, ...]:
         """What attention is told of the items, [T, D], where it reads that."""

@@ -3,6 +3,7 @@
 Shapes: T slots, D hidden size, N items, K negatives a slot.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -20,26 +21,31 @@ class LossSettings(Section):
 
     Attributes:
         num_negatives: K, of losses that compare with negatives.
+        label_smoothing: s of losses that spread it over all items.
         calibration: t of gBCE.
         logq: whether sampled softmax weighs negatives by how likely they are drawn.
     """
 
     num_negatives: int = Field(ge=1)
+    label_smoothing: float = Field(ge=0, lt=1)
     calibration: float = Field(ge=0, le=1)
     logq: bool
 
 
-class Loss(nn.Module):
+class Loss(nn.Module, ABC):
     """A loss of states, against the items that follow them.
 
     Attributes:
         num_negatives: how many a position it wants; 0 where it compares with all items.
         corrects: whether it wants to know how likely each of them is drawn.
+        smooths: whether it takes `label_smoothing`; no other loss is made with any.
     """
 
     num_negatives = 0
     corrects = False
+    smooths = False
 
+    @abstractmethod
     def forward(self, states: Tensor, embedding: Tensor, targets: Tensor, *drawn: Tensor) -> Tensor:
         """The sum over real positions, a scalar.
 
@@ -48,10 +54,10 @@ class Loss(nn.Module):
             embedding: [N + 1, D], of items by id.
             targets: int64 [T], the item that follows; 0 marks padding, which counts nothing.
             drawn: negatives, int64 [T, K], where K is not 0; and, for a loss that corrects, their
-                logarithmic odds [T, K] (see `Negatives`).
+                logarithmic odds [T, K] (see `BatchNegatives`).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def of_scores(self, target: Tensor, candidates: Tensor, every: Tensor) -> Tensor:
         """The same of B targets whose scores are known, for validation: [B].
 
@@ -60,7 +66,6 @@ class Loss(nn.Module):
             candidates: [B, C], of items that the user does not know.
             every: [B, N + 1], of all items; column 0 is padding.
         """
-        raise NotImplementedError
 
 
 def sum_in_blocks(

@@ -26,11 +26,18 @@ DRAWN_AT_ONCE = 1 << 20
 class Negatives(Protocol):
     """A way to draw negatives, made of the training sequences and the number of items."""
 
-    def draw(self, batch: TrainingBatch, count: int, generator: torch.Generator) -> Tensor:
+    def of(self, batch: TrainingBatch) -> "BatchNegatives":
+        """Those of a batch; what its users do not know is found here, once."""
+
+
+class BatchNegatives(Protocol):
+    """Negatives of one batch of T slots."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` items for each slot: int64 [T, count], arbitrary items at padding."""
 
-    def log_odds(self, batch: TrainingBatch, items: Tensor) -> Tensor:
-        """Of `items` (int64 [T, K]) drawn for a batch: float32 [T, K].
+    def log_odds(self, items: Tensor) -> Tensor:
+        """Of `items` (int64 [T, K]) that were drawn: float32 [T, K].
 
         The logarithm of how many times likelier each is than if all items that the user does not
         know were equally likely.

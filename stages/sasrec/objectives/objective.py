@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
-from sasrec.objectives.contrasts.tables import CONTRASTS, Materials
+from sasrec.objectives.contrasts.materials import Materials
+from sasrec.objectives.contrasts.tables import CONTRASTS
 from sasrec.objectives.losses import Loss
 from sasrec.objectives.negatives import Negatives
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.rating import RatingPrediction
 from sasrec.objectives.tables import LOSSES, NEGATIVES
 from sasrec.objectives.term import Drawn, Encode, Term
-from sasrec.objectives.views.augmenting import AugmentedTraining, build_augmenter
+from sasrec.objectives.views.augmenting import AugmentedTraining
 
 
 class NextItem(Term):
@@ -37,8 +38,9 @@ class NextItem(Term):
         """What the loss asks for: negatives [T, K], their logarithmic odds [T, K]."""
         if self.negatives is None:
             return ()
-        drawn = self.negatives.draw(batch, self.loss.num_negatives, generator)
-        return (drawn, self.negatives.log_odds(batch, drawn)) if self.loss.corrects else (drawn,)
+        negatives = self.negatives.of(batch)
+        drawn = negatives.draw(self.loss.num_negatives, generator)
+        return (drawn, negatives.log_odds(drawn)) if self.loss.corrects else (drawn,)
 
     def items_read(self, batch: TrainingBatch, prepared: Drawn) -> Sequence[Tensor]:
         """Targets and negatives."""
@@ -144,14 +146,13 @@ def build_objective(
     negatives = None
     if loss.num_negatives:
         negatives = NEGATIVES[params.negatives](sequences, num_items, device)
-    materials = Materials(sequences, num_items, device, max_length)
-    contrast, augmented = CONTRASTS[params.contrast], None
-    terms = [contrast(params, materials)] if contrast else []
+    materials = Materials(params, sequences, num_items, device, max_length)
+    terms: list[Term] = [CONTRASTS[name].of(materials) for name in params.contrasts]
     if params.rating_weight:
         terms.append(RatingPrediction(params.rating_weight, hidden_size, sequences))
+    augmented = None
     if params.augment_training:
-        augmenter = build_augmenter(params, *materials)
-        augmented = AugmentedTraining(augmenter, params.augment_training)
+        augmented = AugmentedTraining(materials.augmenter, params.augment_training)
     return Objective(NextItem(loss, negatives), *terms, augmented=augmented).to(device)
 
 

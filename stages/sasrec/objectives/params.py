@@ -2,8 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from sasrec.base.params import distinct
 from sasrec.objectives.contrasts.contrast import ContrastSettings
 from sasrec.objectives.contrasts.tables import CONTRASTS
 from sasrec.objectives.losses import LossSettings
@@ -16,24 +17,37 @@ class ObjectiveParams(LossSettings, ContrastSettings, ViewSettings):
 
     Attributes:
         rating_weight: of the second task, the next item's rating; 0 for none.
+        contrasts: each is a term of its own, all of `contrastive_weight`.
         augment_training: the chance that a sequence is learnt from by a view of it.
     """
 
     loss: Literal[*LOSSES]  # type: ignore[valid-type]
     negatives: Literal[*NEGATIVES]  # type: ignore[valid-type]
     rating_weight: float = Field(ge=0)
-    contrast: Literal[*CONTRASTS]  # type: ignore[valid-type]
+    contrasts: list[Literal[*CONTRASTS]]  # type: ignore[valid-type]
     augment_training: float = Field(ge=0, le=1)
+
+    _each_contrast_once = field_validator("contrasts")(distinct)
 
     @model_validator(mode="after")
     def _views_have_augmentations(self) -> Self:
         if self.augmentations:
             return self
-        if self.contrast == "views":
-            raise ValueError("contrast = views needs a name in augmentations, which is empty")
+        if "views" in self.contrasts:
+            raise ValueError("views among contrasts need a name in augmentations, which is empty")
         if self.augment_training:
             raise ValueError(
                 f"augment_training = {self.augment_training} needs a name in augmentations, which "
                 "is empty"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_loss_smooths(self) -> Self:
+        if self.label_smoothing and not LOSSES[self.loss].smooths:
+            able = ", ".join(name for name, loss in LOSSES.items() if loss.smooths)
+            raise ValueError(
+                f"label_smoothing = {self.label_smoothing} with loss = {self.loss}, which smooths "
+                f"no labels: set it to 0.0, or choose {able}"
             )
         return self

@@ -6,6 +6,7 @@ Every item has a little weight besides, so that nobody is left without negatives
 any item are known.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -21,21 +22,7 @@ from sasrec.objectives.weighted import KnownItems, WeightedUnseen
 WEIGHT_IN_DATA, WEIGHT_IN_BATCH = 1 << 10, 1 << 20
 
 
-class Unseen(NamedTuple):
-    """What the users of a batch do not know.
-
-    Attributes:
-        weighted: those items by weight.
-        counts: int64 [R], how many there are.
-        rows: int64 [T], whose slot it is.
-    """
-
-    weighted: WeightedUnseen
-    counts: Tensor
-    rows: Tensor
-
-
-class WeightedNegatives:
+class WeightedNegatives(ABC):
     """Draws by the weights that a class derived from it gives to items."""
 
     def __init__(self, sequences: Sequences, num_items: int, device: torch.device) -> None:
@@ -44,36 +31,53 @@ class WeightedNegatives:
         if device.type != "cpu":  # where a batch's users are not known to the host
             self._of_all = self._known(np.arange(sequences.num_users + 1))
 
+    @abstractmethod
     def weights(self, batch: TrainingBatch) -> Tensor:
         """int64 [N + 1]; from 1 but for entry 0."""
-        raise NotImplementedError
 
-    def draw(self, batch: TrainingBatch, count: int, generator: torch.Generator) -> Tensor:
+    def of(self, batch: TrainingBatch) -> "WeightedOfBatch":
         """See `Negatives`."""
-        weighted, _, rows = self._unseen(batch)
-
-        def draw(part: Tensor) -> Tensor:
-            return weighted.nth(part, random_below(weighted.left[part], generator))
-
-        return in_goes(rows[:, None].expand(-1, count), draw)
-
-    def log_odds(self, batch: TrainingBatch, items: Tensor) -> Tensor:
-        """See `Negatives`."""
-        weighted, counts, rows = self._unseen(batch)
-        times = (counts.double() / weighted.left)[rows]
-        return (self.weights(batch)[items] * times[:, None]).log().float()
-
-    def _unseen(self, batch: TrainingBatch) -> Unseen:
         rows = batch.inputs.layout.sequences
         if self._of_all is None:
             known = self._known(batch.users.numpy())
         else:
             known, rows = self._of_all, batch.users[rows]
+        weights = self.weights(batch)
         counts = self._num_items - known.starts.diff()
-        return Unseen(WeightedUnseen.of(known, self.weights(batch)), counts, rows)
+        return WeightedOfBatch(WeightedUnseen.of(known, weights), weights, counts, rows)
 
     def _known(self, users: np.ndarray) -> KnownItems:
         return KnownItems.of(self._sequences, users, self._num_items, self._device)
+
+
+class WeightedOfBatch(NamedTuple):
+    """Negatives of a batch by weight.
+
+    Attributes:
+        unseen: what R users, those of the batch or all, do not know.
+        weights: int64 [N + 1], of items.
+        counts: int64 [R], how many items each does not know.
+        rows: int64 [T], whose slot it is.
+    """
+
+    unseen: WeightedUnseen
+    weights: Tensor
+    counts: Tensor
+    rows: Tensor
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """See `BatchNegatives`."""
+        unseen = self.unseen
+
+        def draw(part: Tensor) -> Tensor:
+            return unseen.nth(part, random_below(unseen.left[part], generator))
+
+        return in_goes(self.rows[:, None].expand(-1, count), draw)
+
+    def log_odds(self, items: Tensor) -> Tensor:
+        """See `BatchNegatives`."""
+        times = (self.counts.double() / self.unseen.left)[self.rows]
+        return (self.weights[items] * times[:, None]).log().float()
 
 
 class PopularityNegatives(WeightedNegatives):

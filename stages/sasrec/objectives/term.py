@@ -1,5 +1,6 @@
 """What an objective is a sum of."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ Encode = Callable[[Batch], Tensor]  # a batch's states [T, D]
 Drawn = tuple[Any, ...]  # what a term draws for a batch
 
 
-class Term(nn.Module):
+class Term(nn.Module, ABC):
     """Has a name and a weight, prepares something of a batch, and has a loss.
 
     Attributes:
@@ -34,6 +35,7 @@ class Term(nn.Module):
         """int64 each, of any shapes: the items beside the inputs that a step reads."""
         return ()
 
+    @abstractmethod
     def forward(
         self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> Tensor:
@@ -44,4 +46,3 @@ class Term(nn.Module):
             states: [T, D], those of `batch`.
             prepared: what `prepare` gave.
         """
-        raise NotImplementedError

@@ -3,6 +3,8 @@
 The authors draw one a position, anew every epoch (sampler.py).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,19 +30,33 @@ class UniformNegatives:
         at_once = device.type != "cpu" or len(sequences.items) <= SAMPLED_AT_ONCE
         self._of_all = self._sampler(np.arange(sequences.num_users + 1)) if at_once else None
 
-    def draw(self, batch: TrainingBatch, count: int, generator: torch.Generator) -> Tensor:
+    def of(self, batch: TrainingBatch) -> "UniformOfBatch":
         """See `Negatives`."""
         rows = batch.inputs.layout.sequences
         if self._of_all is None:
-            sampler = self._sampler(batch.users.numpy())
-        else:
-            sampler, rows = self._of_all, batch.users[rows]
-        return sampler.draw(rows[:, None].expand(-1, count), generator)
-
-    def log_odds(self, batch: TrainingBatch, items: Tensor) -> Tensor:
-        """See `Negatives`."""
-        return torch.zeros(items.shape, device=items.device)
+            return UniformOfBatch(self._sampler(batch.users.numpy()), rows)
+        return UniformOfBatch(self._of_all, batch.users[rows])
 
     def _sampler(self, users: np.ndarray) -> NegativeSampler:
         unseen = unseen_items(self._sequences, users, self._num_items)
         return NegativeSampler.build(unseen, self._device)
+
+
+class UniformOfBatch(NamedTuple):
+    """Uniform negatives of a batch.
+
+    Attributes:
+        sampler: of its users, or of all.
+        rows: int64 [T], which of them each slot is of.
+    """
+
+    sampler: NegativeSampler
+    rows: Tensor
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """See `BatchNegatives`."""
+        return self.sampler.draw(self.rows[:, None].expand(-1, count), generator)
+
+    def log_odds(self, items: Tensor) -> Tensor:
+        """See `BatchNegatives`."""
+        return torch.zeros(items.shape, device=items.device)

@@ -1,8 +1,9 @@
 """How much memory training takes, roughly, so that what cannot fit says so before it begins.
 
 Only arrays that are certain to be there together are counted, for a batch of the mean size: what
-would fit is not refused. Trained on MovieLens-100K (epoch, validation, 2 threads), the resident
-memory grew by more than is counted here:
+would fit is not refused. Of an objective with views or partners each pass over them is counted, or
+the rows that they are drawn in, which are as wide as the longest history. Trained on MovieLens-100K
+(epoch, validation, 2 threads), the resident memory grew by more than is counted here:
 
     setting                     counted  grew by
     params.yaml as it is          54 MB   371 MB
@@ -25,6 +26,7 @@ from sasrec.model.config import ModelConfig
 from sasrec.model.known import Known
 from sasrec.model.sasrec import count_parameters
 from sasrec.objectives.params import ObjectiveParams
+from sasrec.objectives.passes import passes_of, rows_held
 from sasrec.objectives.tables import LOSSES
 from sasrec.training.trainer import TrainParams
 
@@ -91,18 +93,22 @@ def step_need(settings: Settings, sequences: Sequences, device_type: str) -> flo
     if not len(lengths):
         return 0
     users = min(params.batch_size, len(lengths))
-    positions = np.minimum(lengths, min(config.max_length, int(lengths.max())))
-    slots, pairs = users * positions.mean(), 0
+    longest = min(config.max_length, int(lengths.max()))
+    passes = passes_of(objective, np.minimum(lengths, longest), config.max_length)
+    slots, encoded, pairs = users * passes[0].mean(), users * sum(map(np.mean, passes)), 0
     if device_type != "cpu" or params.compile:  # a row of max_length a user
-        slots = users * config.max_length
+        longest = config.max_length
+        slots = users * longest
+        encoded = len(passes) * slots
     elif params.precision == "float32":
-        pairs = users * (positions * (positions + 1) / 2).mean()
+        pairs = users * sum((each * (each + 1) / 2).mean() for each in passes)
     loss = LOSSES[objective.loss](objective, num_items=2)  # which does not change what it draws
     unit = FLOAT if params.precision == "float32" else 2
-    of_block = slots * config.hidden_size * PLANES * unit + pairs * config.num_heads * FLOAT
+    of_block = encoded * config.hidden_size * PLANES * unit + pairs * config.num_heads * FLOAT
     # Items, sequences, positions, targets; negatives.
     ids = slots * INT * (4 + loss.num_negatives)
-    return ids + config.num_blocks * of_block
+    drawing = users * longest * INT * rows_held(objective)  # over before anything is encoded
+    return ids + max(config.num_blocks * of_block, drawing)
 
 
 def _places(

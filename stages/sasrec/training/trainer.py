@@ -197,13 +197,13 @@ class Trainer:
     def _defers(self) -> bool:
         """Whether a step reads so few items that most rows of their embeddings should wait.
 
-        Several processes read other items than one another, and some objectives read all items.
-        By plain PyTorch the gradient of an embedding is an array of all its rows anyway. Decay,
-        changing rates and averages concern every row at every step.
+        Several processes read other items than one another, and some objectives and scores read
+        all items. By plain PyTorch the gradient of an embedding is an array of all its rows anyway.
+        Decay, changing rates and averages concern every row at every step.
         """
         if self.params.weight_decay or self.schedule.changes or AVERAGES[self.params.average]:
             return False
-        reads = self.objective.reads
+        reads = None if self.model.score.reads_all else self.objective.reads
         if reads is None or not is_attached(self.model.inputs) or self.world.size > 1:
             return False
         slots = int(self._positions(self.users).sum()) * self.params.batch_size / len(self.users)

@@ -1,6 +1,7 @@
 """Two augmentations of each sequence (CL4SRec, section III-B; CoSeRec)."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from sasrec.batching.batches import TrainingBatch
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.contrasts.contrast import Contrast, ContrastSettings
+from sasrec.objectives.contrasts.materials import Materials
 from sasrec.objectives.term import Encode
 from sasrec.objectives.views.augmenting import Augmenter
 from sasrec.objectives.views.laying_out import View
@@ -20,11 +22,17 @@ class BetweenViews(Contrast):
     """
 
     name = "views"
-    reads = 2
+    reads = passes = 2
+    augments = True
 
     def __init__(self, settings: ContrastSettings, augmenter: Augmenter) -> None:
         super().__init__(settings)
         self.augmenter = augmenter
+
+    @classmethod
+    def of(cls, materials: Materials) -> Self:
+        """See `Contrast`."""
+        return cls(materials.params, materials.augmenter)
 
     def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> tuple[View, View]:
         """See `Term`."""

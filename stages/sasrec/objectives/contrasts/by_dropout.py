@@ -24,9 +24,9 @@ class ByDropout(Contrast):
         self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> tuple[Tensor, Tensor]:
         """See `Contrast`."""
-        if not model.dropout.rate:
+        if not (model.dropout.rate or model.item_dropout.rate):
             raise UserError(
-                "objective.contrast = dropout with model.dropout = 0: both passes are the same; "
-                "raise model.dropout or choose another contrast"
+                "objective.contrasts names dropout, and model.dropout = 0: both passes are the "
+                "same; raise model.dropout or take dropout out of objective.contrasts"
             )
         return self.represent(states, batch), self.represent(encode(batch.inputs), batch)

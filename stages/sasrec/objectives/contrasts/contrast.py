@@ -8,7 +8,8 @@ batch's targets, and `contrastive_weight` is lambda. Of several processes each c
 share of a batch, with fewer negatives.
 """
 
-from typing import Literal
+from abc import abstractmethod
+from typing import Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.nn import functional
 from sasrec.base.params import Section
 from sasrec.batching.batches import TrainingBatch
 from sasrec.model.sasrec import SASRec
+from sasrec.objectives.contrasts.materials import Materials
 from sasrec.objectives.contrasts.representations import REPRESENTATIONS
 from sasrec.objectives.info_nce import info_nce
 from sasrec.objectives.term import Drawn, Encode, Term
@@ -38,18 +40,34 @@ class ContrastSettings(Section):
 
 
 class Contrast(Term):
-    """A row of the table `CONTRASTS` says by `pair` which two representations there are."""
+    """A row of the table `CONTRASTS` says by `pair` which two representations there are.
+
+    Attributes:
+        passes: how many sequences it encodes for each of the batch, beside that one.
+        augments: whether they are views by augmentations.
+        rows: how many whole numbers a place are held, of the batch's sequences as rows, where
+            others are drawn for them.
+    """
+
+    passes = 1
+    augments = False
+    rows = 0
 
     def __init__(self, settings: ContrastSettings) -> None:
         super().__init__()
         self.weight = settings.contrastive_weight
         self.settings = settings
 
+    @classmethod
+    def of(cls, materials: Materials) -> Self:
+        """Made of what it wants of them."""
+        return cls(materials.params)
+
+    @abstractmethod
     def pair(
         self, model: SASRec, encode: Encode, batch: TrainingBatch, states: Tensor, prepared: Drawn
     ) -> tuple[Tensor, Tensor]:
         """[B, D] each, in the order of the batch's sequences; arguments as `Term.forward`."""
-        raise NotImplementedError
 
     def alike(self, batch: TrainingBatch) -> Tensor | None:
         """As `info_nce` wants it."""

@@ -10,6 +10,7 @@ code keeps them).
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from sasrec.batching.batches import TrainingBatch
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.contrasts.contrast import Contrast, ContrastSettings
+from sasrec.objectives.contrasts.materials import Materials
 from sasrec.objectives.negatives import random_below
 from sasrec.objectives.term import Encode
 from sasrec.objectives.views.laying_out import View, as_view, longest
@@ -80,11 +82,19 @@ class SameTarget(Contrast):
 
     name = "same_target"
     reads = 1
+    rows = 2
     needs_latest = True
 
     def __init__(self, settings: ContrastSettings, partners: Partners) -> None:
         super().__init__(settings)
         self.partners = partners
+
+    @classmethod
+    def of(cls, materials: Materials) -> Self:
+        """See `Contrast`."""
+        sequences, count = materials.sequences, materials.num_items
+        partners = Partners(sequences, count, materials.device, materials.max_length)
+        return cls(materials.params, partners)
 
     def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> tuple[View]:
         """See `Term`."""

@@ -9,8 +9,9 @@ import torch
 
 from sasrec.batching.batches import Batch, TrainingBatch
 from sasrec.data.sequences import Sequences
+from sasrec.objectives.views.augmentation import Augmentation
 from sasrec.objectives.views.laying_out import View, as_training_batch, as_view, longest
-from sasrec.objectives.views.rows import Augmentation, Rows, either, rows_of, rows_with_targets
+from sasrec.objectives.views.rows import Rows, either, rows_of, rows_with_targets
 from sasrec.objectives.views.settings import ViewSettings
 from sasrec.objectives.views.similar import SimilarItems
 from sasrec.objectives.views.tables import AUGMENTATIONS

@@ -3,18 +3,20 @@ Recommendation", ICDE 2022, section III-C; the share is eta there)."""
 
 import torch
 
+from sasrec.objectives.views.augmentation import Augmentation
 from sasrec.objectives.views.rows import Rows
-from sasrec.objectives.views.similar import SimilarItems
 
 
-class Crop:
+class Crop(Augmentation):
     """Keeps `share` of a sequence's items, one at least, from a random place on."""
-
-    def __init__(self, share: float, similar: SimilarItems) -> None:
-        self.share = share
 
     def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
         """See `Augmentation`."""
         count = rows.share(self.share).clamp(min=1)
         start, _ = rows.window(count, generator)
         return rows.take(start + rows.places, count)
+
+    @staticmethod
+    def lengthens(share: float) -> float:
+        """See `Augmentation`."""
+        return share

@@ -3,19 +3,21 @@
 import torch
 from torch import Tensor
 
+from sasrec.objectives.views.augmentation import Augmentation
 from sasrec.objectives.views.rows import Rows, nothing_in
 from sasrec.objectives.views.similar import SimilarItems
 
 
-class Insert:
+class Insert(Augmentation):
     """Puts an item before `share` of a sequence's, one at least; longer by that many.
 
     Its rating is not known, its time is that of the item which it is similar to.
     """
 
+    widens = 2
+
     def __init__(self, share: float, similar: SimilarItems) -> None:
-        self.share = share
-        self.similar = similar
+        super().__init__(share, similar)
         similar.find()
 
     def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
@@ -25,7 +27,7 @@ class Insert:
         similar = rows.replace(chosen, self.similar.draw(rows.items, generator))
         # An item moves on by how many were put before it, and one goes right before it.
         places = rows.places + chosen.cumsum(1)
-        width = 2 * rows.width
+        width = self.widens * rows.width
 
         def merged(items: Tensor, put: Tensor) -> Tensor:
             # What is of no sequence goes to one more column, which is cut off.
@@ -37,3 +39,8 @@ class Insert:
             name: merged(column, similar.columns[name]) for name, column in rows.columns.items()
         }
         return Rows(merged(rows.items, similar.items), rows.lengths + count, columns)
+
+    @staticmethod
+    def lengthens(share: float) -> float:
+        """See `Augmentation`."""
+        return 1 + share

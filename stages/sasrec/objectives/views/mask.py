@@ -8,15 +8,12 @@ the targets, so a hidden item is attended to like any other; as a target it coun
 
 import torch
 
+from sasrec.objectives.views.augmentation import Augmentation
 from sasrec.objectives.views.rows import Rows
-from sasrec.objectives.views.similar import SimilarItems
 
 
-class Mask:
+class Mask(Augmentation):
     """Hides `share` of a sequence's items, each as likely as another."""
-
-    def __init__(self, share: float, similar: SimilarItems) -> None:
-        self.share = share
 
     def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
         """See `Augmentation`."""

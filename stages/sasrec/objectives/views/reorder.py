@@ -2,15 +2,12 @@
 
 import torch
 
+from sasrec.objectives.views.augmentation import Augmentation
 from sasrec.objectives.views.rows import Rows
-from sasrec.objectives.views.similar import SimilarItems
 
 
-class Reorder:
+class Reorder(Augmentation):
     """Shuffles `share` of a sequence's items, side by side, from a random place on."""
-
-    def __init__(self, share: float, similar: SimilarItems) -> None:
-        self.share = share
 
     def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
         """See `Augmentation`."""

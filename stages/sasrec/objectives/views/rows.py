@@ -8,7 +8,6 @@ waits for it: shapes depend on B and W alone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -99,13 +98,6 @@ class Rows:
         """Where `count` (int64 [B]) places side by side begin and end, at random: int64 [B, 1]."""
         start = random_below(self.lengths - count + 1, generator)[:, None]
         return start, start + count[:, None]
-
-
-class Augmentation(Protocol):
-    """A way to make a view of sequences: a row of the table `AUGMENTATIONS`."""
-
-    def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
-        """A view of each sequence, of one item or more, in rows of any width."""
 
 
 def rows_of(batch: Batch) -> Rows:

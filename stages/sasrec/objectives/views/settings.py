@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, create_model, field_validator
 
-from sasrec.base.params import Section
+from sasrec.base.params import Section, distinct
 from sasrec.objectives.views.tables import AUGMENTATIONS
 
 AugmentationShares = create_model(
@@ -28,9 +28,4 @@ class ViewSettings(Section):
     augmentation_shares: AugmentationShares  # type: ignore[valid-type]
     similar_items: int = Field(ge=1)
 
-    @field_validator("augmentations")
-    @classmethod
-    def _distinct(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
-            raise ValueError("expected distinct names")
-        return names
+    _each_augmentation_once = field_validator("augmentations")(distinct)

@@ -3,16 +3,16 @@ Self-supervised Sequential Recommendation with Robust Augmentation", 2021)."""
 
 import torch
 
+from sasrec.objectives.views.augmentation import Augmentation
 from sasrec.objectives.views.rows import Rows
 from sasrec.objectives.views.similar import SimilarItems
 
 
-class Substitute:
+class Substitute(Augmentation):
     """Replaces `share` of a sequence's items, one at least."""
 
     def __init__(self, share: float, similar: SimilarItems) -> None:
-        self.share = share
-        self.similar = similar
+        super().__init__(share, similar)
         similar.find()
 
     def __call__(self, rows: Rows, generator: torch.Generator | None) -> Rows:
