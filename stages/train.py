@@ -66,8 +66,9 @@ def main() -> None:
     settings, inputs = read_inputs(model_params, objective_params, params)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
+    live = LiveCurves(CURVES)
     if params.processes > 1 and not is_launched():
-        with of_processes(), OUTPUTS.of_children():
+        with of_processes(), OUTPUTS.of_children(), live.until_replaced():
             launch(params.processes)
         return
 
@@ -84,7 +85,6 @@ def main() -> None:
         progress, watchers, new = keeper.progress, [keeper], None
         if processes.is_first:
             new = stack.enter_context(OUTPUTS.new())
-            live = LiveCurves(CURVES)
             stack.enter_context(live.until_replaced())
             watchers.append(live)
         trainer = build(

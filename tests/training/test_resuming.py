@@ -7,11 +7,13 @@ import torch
 from safetensors.torch import load_file
 from toy_interruptions import IDENTITY, state_of, train
 from toy_stages import PARAMS, set_params
-from toys import toy_config, toy_objective_params, toy_train_params
+from toy_training import trainer_of
+from toys import ROWS_OF_TABLES, toy_config, toy_objective_params, toy_train_params
 
 from sasrec.base.errors import UserError
 from sasrec.base.script import Terminated
 from sasrec.machine.distributed import World
+from sasrec.objectives.tables import LOSSES, NEGATIVES
 from sasrec.training import checkpoints
 from sasrec.training import trainer as training
 from sasrec.training.checkpoints import FOLDER
@@ -30,7 +32,7 @@ CASES = {
         "warmup_steps": 3,
     },
     "random windows": {"windows": "random", "config": {"max_length": 3}},
-    "a contrast": {"objective": {"contrast": "dropout"}, "config": {"dropout": 0.3}},
+    "a contrast": {"objective": {"contrasts": ["dropout"]}, "config": {"dropout": 0.3}},
     "rows that wait": {"num_items": 60, "batch_size": 1},
     "rows of two tables that wait": {
         "num_items": 60,
@@ -73,6 +75,25 @@ def test_it_comes_to_the_same(case, monkeypatch):
     assert lines[0].startswith("going on after epoch 4 of a training that was interrupted (")
     assert len(lines) == 2, "one more epoch"
     assert kept() == []
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("config", row) for row in ROWS_OF_TABLES]
+    + [("loss", name) for name in LOSSES]
+    + [("negatives", name) for name in NEGATIVES],
+)
+def test_no_part_remembers_what_the_optimizer_does_not(part, name):
+    """A row that keeps something from epoch to epoch has to be kept too."""
+    changed = {"config": ROWS_OF_TABLES[name]} if part == "config" else {"objective": {part: name}}
+    settings = {"loops": False, "batch_size": 2} | changed
+    settings["config"] = {"dropout": 0.3} | settings.get("config", {})
+    trainer, other = trainer_of(**settings), trainer_of(**settings, model_seed=2)
+    trainer.run_epoch(1)
+    other.optimizer.load_state(trainer.optimizer.state())
+    assert trainer.run_epoch(2).loss == other.run_epoch(2).loss
+    for name, weight in trainer.model.state_dict().items():
+        assert torch.equal(weight, other.model.state_dict()[name]), name
 
 
 @pytest.mark.parametrize("average", ["none", "ema"])
