@@ -20,6 +20,7 @@ PACKAGES = (
     "objectives",
     "ranking",
     "kernels",
+    "recommending",
     "training",
     "comparing",
 )

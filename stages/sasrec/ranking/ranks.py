@@ -158,7 +158,7 @@ def _rank_chunk(
     into.sampled[places] = np.where(drawn, sampled, np.nan)
     scores[:, 0] = -torch.inf
     if seen is not None:
-        _leave_out(scores, seen)
+        leave_out(scores, seen)
         scores.scatter_(1, targets[:, None], target_scores[:, None])
     if into.top.shape[1]:
         best = scores.topk(into.top.shape[1])
@@ -167,7 +167,8 @@ def _rank_chunk(
     into.full[places] = rank_among(target_scores, scores).numpy()
 
 
-def _leave_out(scores: Tensor, seen: list[np.ndarray]) -> None:
+def leave_out(scores: Tensor, seen: list[np.ndarray]) -> None:
+    """Set `scores` [B, N + 1] of the items in each of `seen` (B of them) to -inf."""
     rows = np.repeat(np.arange(len(seen)), [len(items) for items in seen])
     columns = np.concatenate(seen).astype(np.int64)
     scores[torch.from_numpy(rows), torch.from_numpy(columns)] = -torch.inf
