@@ -19,10 +19,15 @@ NUM_ITEMS = 31
 
 
 class FixedNegatives:
-    def draw(self, batch, count, generator):
+    """By user alone, whatever shares a batch."""
+
+    def of(self, batch):
+        self.users = batch.users[batch.inputs.layout.sequences]
+        return self
+
+    def draw(self, count, generator):
         assert count == 1
-        users = batch.users[batch.inputs.layout.sequences]
-        return ((users * 7) % NUM_ITEMS + 1)[:, None]
+        return ((self.users * 7) % NUM_ITEMS + 1)[:, None]
 
 
 def gradients(processes: World) -> dict[str, torch.Tensor]:
