@@ -14,18 +14,19 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Of runs; they can be told apart on white and on black. More runs take them in turns.
 COLORS = ("#2f7fd1", "#e0762f", "#2f9e63", "#b05fcf", "#d64c6f", "#9a7d35", "#2aa3a8", "#7f8794")
 MARKERS = "osD^vPX*"
 GREY = "#8a8f98"
 INK = "#010203"  # stands for the colour of the page's text
-SIZE = (4.6, 2.9)  # inches: as wide as a phone, so that text is not scaled down
+SIZE = (3.9, 2.6)  # inches: narrower than a phone, so that text is not scaled down
 STYLE = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
     **{"svg.fonttype": "none", "svg.hashsalt": "report", "font.family": "DejaVu Sans"},
-    **{"font.size": 9, "axes.spines.top": False, "axes.spines.right": False},
+    **{"font.size": 10, "axes.spines.top": False, "axes.spines.right": False},
     **{"axes.grid": True, "grid.alpha": 0.25, "grid.color": GREY, "text.parse_math": False},
 }
 
@@ -73,8 +74,12 @@ def draw_lines(lines: Sequence[Line], x_label: str, y_label: str, *, logarithmic
         axis.set(xlabel=x_label, ylabel=y_label)
         if logarithmic:
             axis.set_xscale("symlog", linthresh=1)
-            axis.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+            shown = _ticks([x for line in lines for x in line.x])
+            axis.set_xticks(shown, [f"{x:,}" for x in shown])
+            axis.minorticks_off()
             axis.set_ylim(bottom=0)
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         return _svg(figure)
 
 
@@ -82,6 +87,7 @@ def _draw_line(axis: Axes, line: Line, apart: float) -> None:
     x = np.asarray(line.x, float) * 1.04**apart
     color = color_of(line.run)
     style = {"color": color, "linewidth": 1.6, "linestyle": ":" if line.dashed else "-"}
+    style["zorder"] = 3 - line.run / 100  # where two are the same, the first one shows
     if line.low is None or line.high is None:
         marker = MARKERS[line.run % len(MARKERS)] if len(x) == 1 or apart else None
         axis.plot(x, line.y, marker=marker, markersize=4, **style)
@@ -92,6 +98,14 @@ def _draw_line(axis: Axes, line: Line, apart: float) -> None:
         axis.errorbar(x, y, ends, marker=marker, markersize=4, capsize=3, elinewidth=1, **style)
     if line.mark is not None:
         axis.axvline(line.mark, color=color, linestyle="--", linewidth=0.9, alpha=0.8)
+
+
+def _ticks(values: Sequence[float]) -> list[int]:
+    """Round numbers over the range of `values`: 0, 1, 2, 5, 10 …, or 0, 1, 10 … if it is wide."""
+    low, high = min(values), max(values)
+    steps = (1, 2, 5) if high < 100 * max(1, low) else (1,)
+    rounds = [0, *(step * 10**power for power in range(9) for step in steps)]
+    return [x for x in rounds if low / 2 <= x <= 2 * high]
 
 
 def draw_dots(dots: Sequence[Dot], x_label: str) -> Markup:
@@ -114,7 +128,7 @@ def draw_dots(dots: Sequence[Dot], x_label: str) -> Markup:
 def draw_matrix(matrix: np.ndarray, x_label: str, y_label: str) -> Markup:
     """Weights [M, M] of the latest M positions, counted back from the latest, which is 0."""
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure, axis = _figure((SIZE[0], 3.8))
+        figure, axis = _figure((SIZE[0], 3.3))
         count = len(matrix)
         shown = np.where(np.tri(count, dtype=bool), matrix, np.nan)
         mesh = axis.pcolormesh(shown, cmap="viridis", vmin=0, edgecolors="none")

@@ -1,5 +1,6 @@
 """What a page is made of: sections of charts and tables, as the template lays them out."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -29,11 +30,20 @@ EMPTY = Cell("")
 
 
 class Table(NamedTuple):
-    """A caption, a heading a column, and rows of as many cells; the first one names the row."""
+    """A caption, a heading a column, and rows of as many cells; the first one names the row.
+
+    Attributes:
+        dense: narrow cells whose share is a shade, not to be sorted.
+    """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    dense: bool = False
+
+    def numeric(self, column: int) -> bool:
+        """Whether there is a number in a column."""
+        return any(row[column].value is not None for row in self.rows)
 
 
 class Chart(NamedTuple):
@@ -85,11 +95,14 @@ def cell(value: Any, below: str = "") -> Cell:
     if isinstance(value, int):
         return Cell(f"{value:,}", value, below)
     if isinstance(value, float):
-        return Cell("" if value != value else f"{value:,.4f}", value, below)
+        if math.isnan(value):
+            return EMPTY
+        whole = value.is_integer() and abs(value) >= 10
+        return Cell(f"{value:,.0f}" if whole else f"{value:,.4f}", value, below)
     return Cell(", ".join(map(str, value)) if isinstance(value, list) else str(value), None, below)
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> Cell:
     """A number above its interval, if there is one."""
-    known = low is not None and high is not None and low == low and high == high
+    known = not any(end is None or math.isnan(end) for end in (low, high))
     return cell(float(value), f"{low:.4f} to {high:.4f}" if known else "")

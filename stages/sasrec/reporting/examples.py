@@ -1,5 +1,6 @@
 """Sections on what the model does: examples by title, attention, nearest items."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,13 +13,14 @@ from sasrec.ranking.ranks import Ranks, rank_targets
 from sasrec.ranking.scoring import ModelScores
 from sasrec.reporting.attention import SHOWS, latest_weights, mean_weights
 from sasrec.reporting.charts import draw_matrix
-from sasrec.reporting.elements import Cell, Chart, Part, Section, Table, cell
+from sasrec.reporting.elements import EMPTY, Cell, Chart, Part, Section, Table, cell
 from sasrec.reporting.inside import MODEL, Inside
 from sasrec.reporting.run import MAKES, ReportedRun
 
 USERS, TOP, SHOWN = 6, 10, 12  # examples, the items recommended, the latest of a history
 POSITIONS, AVERAGED = 15, 200  # of the map, as in the paper's figure 4, and its users
 POPULAR, NEAREST = 8, 5
+TAKEN = ("item", "rank of all items", "rank among candidates")
 
 
 def inside_sections(runs: Sequence[ReportedRun], seed: int) -> list[Section]:
@@ -64,14 +66,17 @@ def _fill_examples(section: Section, inside: Inside) -> None:
     for row, user in enumerate(targets.users):
         target = targets.items[row]
         part = Part(f"User {inside.users.raw_ids[user - 1]}")
-        among = f", {ranks.sampled[row]:g} among the candidates" if ranks.sampled[row] > 0 else ""
-        part.notes.append(
-            f"Taken next: {inside.name_of(target)}. It stood at rank {ranks.full[row]:g} of all "
-            f"items{among}."
-        )
+        stood = [Cell(inside.name_of(target)), _rank_cell(ranks.full[row])]
+        stood.append(_rank_cell(ranks.sampled[row]))
+        part.tables.append(Table("Taken next", TAKEN, [stood]))
         part.tables.append(_recommended(inside, ranks.top[row], target))
         part.tables.append(_history(inside, user))
         section.parts.append(part)
+
+
+def _rank_cell(rank: float) -> Cell:
+    """Empty for NaN: a user without candidates."""
+    return Cell("") if math.isnan(rank) else Cell(f"{rank:g}", float(rank))
 
 
 def _rank(inside: Inside, users: np.ndarray) -> tuple:
@@ -145,13 +150,15 @@ def _fill_attention(section: Section, inside: Inside) -> None:
 
 def _map(names: list[str], matrix: np.ndarray) -> Table:
     """A row an item, a column each item that it looks at, by its number."""
-    rows = [
-        [Cell(f"{row + 1}. {name}"), *(_weight(one) if place <= row else Cell("")
-         for place, one in enumerate(matrix[row]))]
-        for row, name in enumerate(names)
-    ]  # fmt: skip
+    rows = []
+    for row, name in enumerate(names):
+        seen, most = matrix[row, : row + 1].tolist(), float(matrix.max())
+        cells = [Cell(f"{one:.2f}".lstrip("0"), one, share=one / most) for one in seen]
+        lacking = [EMPTY] * (len(names) - row - 1)
+        rows.append([Cell(f"{row + 1}. {name}"), *cells, *lacking])
     head = ["after item", *map(str, range(1, len(names) + 1))]
-    return Table("How much each item (a row) looks at each before it (a column)", head, rows)
+    title = "How much each item (a row) looks at each before it (a column)"
+    return Table(title, head, rows, dense=True)
 
 
 def _fill_nearest(section: Section, inside: Inside) -> None:

@@ -101,8 +101,9 @@ Rows = Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any], int | None]]
 
 
 def _table(protocol: str, rows: Rows) -> Table:
-    """A row a run, baseline or paper; a column a metric."""
+    """A row a run, baseline or paper; a column a metric, those of SHOWN first."""
     names = dict.fromkeys(name for _, metrics, _, _ in rows for name in metrics)
+    names = sorted(names, key=lambda name: SHOWN.index(name) if name in SHOWN else len(SHOWN))
     cells = [
         [
             Cell(name),

@@ -1,6 +1,6 @@
 "use strict";
 // A heading of a table becomes a button that sorts by its column; numbers first fall.
-for (const table of document.querySelectorAll("table")) {
+for (const table of document.querySelectorAll("table:not(.dense)")) {
   const body = table.tBodies[0];
   if (body.rows.length < 2) continue;
   Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {
