@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from html.parser import HTMLParser
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -102,12 +103,16 @@ def test_every_number_is_that_of_the_files(finished, monkeypatch):
 def test_groups_are_those_of_the_files(finished, monkeypatch):
     page = Tables(page_of(monkeypatch))
     table = pd.read_csv(finished / "plots/by_history_length.csv")
-    _, *rows = page.tables["By length of history"]
-    assert len(rows) == len(table) == 1  # 29 users are one group
-    for cell, name in zip(
-        rows[0][1:], ("range", "users", "history_length", "sampled_NDCG@10"), strict=False
-    ):
-        assert cell[1] == pytest.approx(table[name][0]) or cell[0] == table[name][0]
+    ((label, found),) = page.rows("By length of history").items()  # 29 users are one group
+    row = table.iloc[0]
+    assert label == row["range"]
+    assert found["users"][1] == row["users"]
+    assert found["history length"][1] == row["history_length"]
+    for protocol, metric in product(("sampled", "full"), ("NDCG@10", "HR@10")):
+        column = f"{protocol}_{metric}"
+        text, number = found[column]
+        assert number == row[column]
+        assert text.endswith(f"{row[f'{column}_low']:.4f} to {row[f'{column}_high']:.4f}")
     head, row = page.tables["By popularity of the target"]
     found = dict(zip([name for name, _ in head], row, strict=True))
     ranks = pd.read_csv(finished / "data/evaluation/ranks.csv")

@@ -165,10 +165,11 @@ def _fill_nearest(section: Section, inside: Inside) -> None:
     """The nearest of popular items, among those that occur in training."""
     known = np.flatnonzero(inside.popularity)
     popular = known[np.argsort(-inside.popularity[known], kind="stable")][:POPULAR]
-    embedding = normalize(inside.model.item_embedding.detach())
+    items = inside.model.item_embedding.detach()
+    among = normalize(items[torch.from_numpy(known)])
     rows = []
     for item in popular.tolist():
-        cosines = embedding[torch.from_numpy(known)] @ embedding[item]
+        cosines = among @ normalize(items[item], dim=0)
         best = cosines.topk(min(NEAREST + 1, len(known)))
         near = zip(known[best.indices.numpy()].tolist(), best.values.tolist(), strict=True)
         others = [pair for pair in near if pair[0] != item][:NEAREST]

@@ -68,22 +68,27 @@ def _show(
         ]
         svg = draw_lines(lines, x_label, "NDCG@10", logarithmic=True)
         section.charts.append(Chart(f"NDCG@10, {meaning}", svg))
-    head = ["run", "range", "users", x.replace("_", " "), *_columns()]
-    rows = [_row(name, row) for name, table in found.items() for row in table.to_dict("records")]
+    several = len(runs) > 1
+    head = ["range", *(["run"] if several else []), "users", *_columns(), x.replace("_", " ")]
+    rows = [
+        [_range(row["range"]), *([Cell(name)] if several else []), *_numbers(row, x)]
+        for name, table in found.items()
+        for row in table.to_dict("records")
+    ]
     section.tables.append(Table(section.title, head, rows))
 
 
-def _row(run: str, row: Mapping[str, float]) -> list[Cell]:
-    # Sorting by range goes by its beginning.
-    label = str(row["range"])
-    beginning = float(label.rstrip("+").split("-")[0])
-    names = [f"{name}" for name in row if name in ("history_length", "popularity")]
-    numbers = [
+def _range(label: str | int) -> Cell:
+    """Sorting goes by its beginning."""
+    return Cell(str(label), float(str(label).rstrip("+").split("-")[0]))
+
+
+def _numbers(row: Mapping[str, float], x: str) -> list[Cell]:
+    metrics = [
         with_interval(*(row.get(f"{column}{end}") for end in ("", "_low", "_high")))
         for column in _columns()
     ]
-    mean = Cell(f"{row[names[0]]:,.1f}", row[names[0]])
-    return [Cell(run), Cell(label, beginning), cell(int(row["users"])), mean, *numbers]
+    return [cell(int(row["users"])), *metrics, Cell(f"{row[x]:,.1f}", row[x])]
 
 
 def _by_popularity(run: ReportedRun) -> pd.DataFrame:
