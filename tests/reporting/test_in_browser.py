@@ -15,7 +15,7 @@ INTRUDE = """() => {
   script.textContent = "document.title = 'owned'";
   document.body.append(script);
 }"""
-OPTIONS = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
+OPTIONS = {"executable_path": CHROMIUM, "args": ["--no-sandbox"], "timeout": 120_000}
 
 
 def heading(page, caption, column):
@@ -39,6 +39,7 @@ def test_the_page(folder, monkeypatch):
         closing(started.chromium.launch(**OPTIONS)) as browser,
     ):
         page = browser.new_page(viewport=PHONE, color_scheme="dark")
+        page.set_default_timeout(120_000)  # milliseconds, on a busy machine
         page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

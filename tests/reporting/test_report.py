@@ -16,6 +16,7 @@ from toy_stages import refuse
 
 import report
 from sasrec.comparing.flatten import flatten
+from sasrec.reporting import examples
 from sasrec.reporting.paper import PAPER
 
 NUMBERS = ("metrics/data.json", "metrics/test_details.json", "metrics/train.json")
@@ -200,6 +201,26 @@ def test_a_model_of_other_data_is_no_example(finished, monkeypatch):
     text = page_of(monkeypatch)
     assert text.count("data/model is of other data than ") == 3
     assert "Test metrics, full" in text
+
+
+def test_other_attention_is_not_shown(finished, monkeypatch):
+    monkeypatch.setattr(examples, "SHOWS", "another")
+    page = Tables(page_of(monkeypatch))
+    shown = "".join(page.text)
+    assert "model.attention is softmax with 1 block(s): weights are shown of another" in shown
+    heads = [rows[0] for caption, rows in page.tables.items() if caption.startswith("The latest")]
+    assert heads
+    assert all([name for name, _ in head] == ["item", "steps back"] for head in heads)
+
+
+def test_items_that_training_never_saw(finished, monkeypatch):
+    path = finished / "metrics/test_details.json"
+    path.write_text(json.dumps(read(path) | {"cold": {"users": 7, "full": {"HR@10": 0.25}}}))
+    rows = Tables(page_of(monkeypatch)).rows("Items that training never saw (cold)")
+    assert {name: cell["workspace"][1] for name, cell in rows.items()} == {
+        "users": 7,
+        "full.HR@10": 0.25,
+    }
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def _svg(figure: Figure) -> Markup:
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"| height="[^"]*pt"', r"\1", text)
     own = f"c{hashlib.sha256(text.encode()).hexdigest()[:8]}-"
     text = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{own}", text)
-    return Markup(text.replace("<svg", '<svg role="img" aria-hidden="true"', 1))
+    return Markup(text.replace("<svg", '<svg aria-hidden="true"', 1))
 
 
 def _ascii(label: str, longest: int = 18) -> str:
