@@ -26,6 +26,7 @@ DATA = {
         "item_id_falls": 0.05,
         "file_grouped_by_item": False,
     },
+    "checks": {"same_time": 0.0, "largest_user": 0.5, "filtered": 0.79, "unseen_targets": 0.05},
     "dropped": {"min_rating": 0, "duplicates": 3, "min_interactions": 500},
 }
 

@@ -1,18 +1,19 @@
 """Sections on what went in: the data's facts with warnings, and the parameters that differ."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from sasrec.comparing.flatten import flatten
 from sasrec.comparing.overview.rows import Row
 from sasrec.comparing.overview.text import differing
+from sasrec.preparing.checks import CHECKS, FEWEST
 from sasrec.preparing.ties import Ties, tie_notices
 from sasrec.ranking.ranks import note_on_repeats
 from sasrec.reporting.elements import EMPTY, Cell, Part, Section, Table, cell, gather
 from sasrec.reporting.run import AbsentError, ReportedRun
 
 DATA, DETAILS = "metrics/data.json", "metrics/test_details.json"
-MANY_DROPPED = 0.5  # of the interactions
 FILTER_SEEN = "evaluate.filter_seen"
 
 
@@ -94,8 +95,17 @@ def _data_warnings(run: ReportedRun, data: dict[str, Any]) -> list[str]:
     if None not in parts:
         can_name = run.dataset == "local"
         sentences += tie_notices(Ties(*parts), data.get("equal_time_share"), can_name)
-    dropped = sum(number for name, number in data.items() if name.startswith("dropped."))
-    read = dropped + data.get("num_interactions", 0)
-    if read and dropped / read > MANY_DROPPED:
-        sentences.append(f"{dropped / read:.1%} of the interactions that were read are dropped")
+    return sentences + _check_warnings(data)
+
+
+def _check_warnings(data: dict[str, Any]) -> list[str]:
+    """What preprocess said of the checks; whose raw id was the most frequent is not recorded."""
+    sizes = {name: data.get(f"num_{name}", 0) for name in ("users", "items", "interactions")}
+    ids = SimpleNamespace(user_ids=range(sizes["users"]), item_ids=range(sizes["items"]))
+    sentences = []
+    for name, check in CHECKS.items():
+        value, limit = data.get(f"checks.{name}"), check.limit(ids)
+        enough = limit == 0 or sizes["interactions"] >= FEWEST
+        if value is not None and value > limit and enough:
+            sentences.append(check.sentence.format(value=value, most="with the most"))
     return sentences
