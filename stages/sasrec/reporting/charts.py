@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 COLORS = ("#2f7fd1", "#e0762f", "#2f9e63", "#b05fcf", "#d64c6f", "#9a7d35", "#2aa3a8", "#7f8794")
 MARKERS = "osD^vPX*"
 GREY = "#8a8f98"
+LONGEST = 20  # characters of a label
 INK = "#010203"  # stands for the colour of the page's text
 SIZE = (3.9, 2.6)  # inches: narrower than a phone, so that text is not scaled down
 STYLE = {
@@ -160,7 +161,9 @@ def _svg(figure: Figure) -> Markup:
     return Markup(text.replace("<svg", '<svg aria-hidden="true"', 1))
 
 
-def _ascii(label: str, longest: int = 18) -> str:
+def _ascii(label: str) -> str:
+    """At most LONGEST characters, of which the ends tell most."""
     text = label.encode("ascii", "replace").decode()
     text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+    half = LONGEST // 2 - 1
+    return text if len(text) <= LONGEST else f"{text[:half]}..{text[-half:]}"
