@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 COLORS = ("#2f7fd1", "#e0762f", "#2f9e63", "#b05fcf", "#d64c6f", "#9a7d35", "#2aa3a8", "#7f8794")
 MARKERS = "osD^vPX*"
 GREY = "#8a8f98"
+FEW = 20  # points of a line, which are marked
 LONGEST = 20  # characters of a label
 INK = "#010203"  # stands for the colour of the page's text
 SIZE = (3.9, 2.6)  # inches: narrower than a phone, so that text is not scaled down
@@ -89,13 +90,13 @@ def _draw_line(axis: Axes, line: Line, apart: float) -> None:
     color = color_of(line.run)
     style = {"color": color, "linewidth": 1.6, "linestyle": ":" if line.dashed else "-"}
     style["zorder"] = 3 - line.run / 100  # where two are the same, the first one shows
+    marker = MARKERS[line.run % len(MARKERS)]
     if line.low is None or line.high is None:
-        marker = MARKERS[line.run % len(MARKERS)] if len(x) == 1 or apart else None
-        axis.plot(x, line.y, marker=marker, markersize=4, **style)
+        few = len(x) < FEW
+        axis.plot(x, line.y, marker=marker if few else None, markersize=4, **style)
     else:
         y, low, high = (np.asarray(one, float) for one in (line.y, line.low, line.high))
         ends = [np.maximum(0, y - low), np.maximum(0, high - y)]
-        marker = MARKERS[line.run % len(MARKERS)]
         axis.errorbar(x, y, ends, marker=marker, markersize=4, capsize=3, elinewidth=1, **style)
     if line.mark is not None:
         axis.axvline(line.mark, color=color, linestyle="--", linewidth=0.9, alpha=0.8)

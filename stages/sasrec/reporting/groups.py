@@ -58,6 +58,12 @@ def _show(
     if not found:
         return
     section.notes.append(f"{SMALL}; with 95% intervals over users.")
+    older = [name for name, table in found.items() if f"{_columns()[0]}_low" not in table]
+    if older:
+        section.notes.append(
+            f"{', '.join(older)}: as older code left it, neither merged nor with intervals; "
+            "`dvc repro evaluate` makes both."
+        )
     place = {run.name: index for index, run in enumerate(runs)}
     for protocol, meaning in PROTOCOLS.items():
         column = f"{protocol}_NDCG@10"
@@ -75,6 +81,7 @@ def _show(
         for name, table in found.items()
         for row in table.to_dict("records")
     ]
+    rows.sort(key=lambda row: row[0].value)
     section.tables.append(Table(section.title, head, rows))
 
 

@@ -80,7 +80,7 @@ def metrics_section(runs: Sequence[ReportedRun]) -> Section:
         beside = _baselines(baselines, protocol) | _paper(runs, protocol)
         rows += [(name, found, {}, None) for name, found in beside.items()]
         section.charts += [
-            Chart(f"{metric}, {protocol}", draw_dots(_dots(rows, metric), metric))
+            Chart(f"{metric}, {protocol}", draw_dots(_dots(rows, metric), metric), of_runs=False)
             for metric in SHOWN
             if all(metric in found for name, found, _, run in rows if run is not None)
         ]
