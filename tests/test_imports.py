@@ -23,6 +23,7 @@ PACKAGES = (
     "recommending",
     "training",
     "comparing",
+    "reporting",
 )
 SASREC = STAGES / "sasrec"
 

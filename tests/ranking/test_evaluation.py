@@ -11,6 +11,7 @@ from sasrec.base.errors import UserError
 from sasrec.base.params import load_params
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
+from sasrec.ranking import buckets
 from sasrec.ranking.evaluation import evaluate
 from sasrec.ranking.figures import draw_by_length, draw_by_rank, draw_training
 from sasrec.ranking.metrics import bootstrap_intervals
@@ -40,6 +41,12 @@ def histories():
     items = np.concatenate([np.ones(7, int), np.arange(total - 7) % 29 + 2])
     users = np.repeat(np.arange(1, 8), LENGTHS)
     return Sequences.from_interactions(users, items, 7)
+
+
+@pytest.fixture(autouse=True)
+def groups_of_one(monkeypatch):
+    """A group needs no more than a user."""
+    monkeypatch.setattr(buckets, "FEWEST", 1)
 
 
 def evaluate_toy(histories, top=None, sampled=SAMPLED, full=FULL, **params):

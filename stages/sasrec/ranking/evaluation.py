@@ -3,7 +3,6 @@
 Shapes: E users with a target, K sampled candidates.
 """
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,9 @@ from sasrec.base.rounding import rounded
 from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
+from sasrec.ranking.buckets import bucket_table
 from sasrec.ranking.lists import Lists, describe_lists
-from sasrec.ranking.metrics import bootstrap_intervals, metric_values, ranked, summarise
+from sasrec.ranking.metrics import bootstrap_intervals, ranked, summarise
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.ranks import Ranks
 
@@ -36,7 +36,7 @@ class Evaluation:
         intervals: by protocol and metric, the 95% bootstrap interval.
         ranks: user, item, history_length, and the rank by each protocol; a row a user. The
             sampled rank of a user without candidates is NaN, an empty field in CSV.
-        by_length: mean metrics of users grouped by length of history.
+        by_length: mean metrics of users grouped by length of history, see `bucket_table`.
         by_rank: how often each rank up to K + 1 occurs, as a share of the users ranked, and HR up
             to there.
     """
@@ -86,7 +86,14 @@ def evaluate(
         rounded(metrics),
         rounded(intervals),
         table,
-        _by_length(table, ranks),
+        bucket_table(
+            table["history_length"].to_numpy(),
+            "history_length",
+            LENGTH_EDGES,
+            {"sampled": ranks.sampled, "full": ranks.full},
+            samples=params.bootstrap_samples,
+            seed=params.seed,
+        ),
         _by_rank(ranks, targets.candidates.shape[1] + 1),
     )
 
@@ -116,28 +123,6 @@ def headline(ranks: Ranks, targets: Targets) -> Metrics:
 def _by_protocol(ranks: Ranks, targets: Targets) -> dict[str, np.ndarray]:
     """The ranks of those that each protocol ranks, by its name in metrics."""
     return {targets.sampled_name: ranked(ranks.sampled), "full": ranks.full}
-
-
-def _by_length(table: pd.DataFrame, ranks: Ranks) -> pd.DataFrame:
-    """A row a range of history lengths that occurs; `history_length` is the mean in it.
-
-    `users` counts all of them; the means of a protocol are over those that it ranks.
-    """
-    bins = np.searchsorted(LENGTH_EDGES, table["history_length"], side="right") - 1
-    labels = [f"{low}-{high - 1}" for low, high in itertools.pairwise(LENGTH_EDGES)] + [
-        f"{LENGTH_EDGES[-1]}+"
-    ]
-    columns = {"history_length": table["history_length"].to_numpy(float)}
-    for protocol, values in (("sampled", ranks.sampled), ("full", ranks.full)):
-        known = ~np.isnan(values)
-        for name, shares in metric_values(values[known], (10,)).items():
-            columns[f"{protocol}_{name}"] = np.full(len(values), np.nan)
-            columns[f"{protocol}_{name}"][known] = shares
-    grouped = pd.DataFrame(columns).groupby(bins)
-    result = grouped.mean().round(6)
-    result.insert(0, "range", [labels[index] for index in result.index])
-    result.insert(1, "users", grouped.size())
-    return result.reset_index(drop=True)
 
 
 def _by_rank(ranks: Ranks, worst: int) -> pd.DataFrame:

@@ -35,7 +35,7 @@ def draw_training(training: pd.DataFrame, validation: pd.DataFrame, best: int, p
 
 
 def draw_by_length(table: pd.DataFrame, path: Path) -> None:
-    """Test NDCG@10 and HR@10 by the length of the user's history."""
+    """Test NDCG@10 and HR@10 by the length of the user's history, with their intervals."""
     _figure, axes = pyplot.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
     ticks = [
         f"{name}\n{users} users" for name, users in zip(table["range"], table["users"], strict=True)
@@ -68,7 +68,10 @@ def _bars(axis: Axes, table: pd.DataFrame, curves: Sequence[Curve]) -> None:
     width = 0.8 / len(curves)
     for index, (column, label) in enumerate(curves):
         places = [place + (index - (len(curves) - 1) / 2) * width for place in range(len(table))]
-        axis.bar(places, table[column], width, label=label)
+        low, high = (table[f"{column}_{end}"] for end in ("low", "high"))
+        ends = [(table[column] - low).clip(lower=0), (high - table[column]).clip(lower=0)]
+        style = {"ecolor": "black", "error_kw": {"elinewidth": 1, "capsize": 3}}
+        axis.bar(places, table[column], width, yerr=ends, label=label, **style)
     axis.legend()
     axis.grid(alpha=0.3, axis="y")
 

@@ -96,17 +96,24 @@ def load_side(label: str, names: str) -> Side:
 
 def _load_run(results: Results) -> Run:
     ranks = read_rank_table(results.ranks(), f"{results.name}: ranks.csv")
-    made, test_data = _read_lock(results)
-    now = flatten(_read_yaml(results, "params.yaml"))
+    params, stale, test_data = read_params(results)
     return Run(
         name=results.name,
         place=results.place,
         ranks=ranks,
-        params=made or now,
-        stale=tuple(key for key in made if key in now and made[key] != now[key]),
+        params=params,
+        stale=stale,
         test_data=test_data,
         training=_read_training(results),
     )
+
+
+def read_params(results: Results) -> tuple[dict[str, Any], tuple[str, ...], str | None]:
+    """Of `Run`: params, stale and test_data."""
+    made, test_data = _read_lock(results)
+    now = flatten(_read_yaml(results, "params.yaml"))
+    stale = tuple(key for key in made if key in now and made[key] != now[key])
+    return made or now, stale, test_data
 
 
 def _read_lock(results: Results) -> tuple[dict[str, Any], str | None]:
