@@ -3,6 +3,7 @@
 As Hugging Face lays cards out: YAML that its hub reads, then sections (Mitchell et al. 2019).
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ CITATION = (
 PYTHON = """```python
 from sasrec.recommending.recommender import Recommender  # PYTHONPATH names the folder stages
 
-Recommender.load("data/model").recommend(history=["{first}", "{second}"], k=10)
+Recommender.load("data/model").recommend(history={history}, k=10)
 ```"""
 ONNX = """```python
 import csv, numpy as np, onnxruntime
@@ -32,7 +33,7 @@ with open("items.csv", encoding="utf-8", newline="") as file:
 numbers = {{raw_id: number for number, raw_id in raw_ids.items()}}
 session = onnxruntime.InferenceSession("model.onnx")
 
-history = ["{first}", "{second}"]  # raw ids, oldest first
+history = {history}  # raw ids, oldest first
 items = np.array([[numbers[raw_id] for raw_id in history]], np.int64)
 (scores,) = session.run(["scores"], {{"items": items}})
 scores[0, items[0]] = -np.inf  # what is in the history
@@ -94,9 +95,9 @@ def _front_matter(run: RunFacts) -> str:
 def _use(
     run: RunFacts, examples: tuple[str, str], agreement: Agreement | None
 ) -> Iterator[str]:
-    first, second = (each.replace("\\", "\\\\").replace('"', '\\"') for each in examples)
+    history = json.dumps(examples, ensure_ascii=False)
     yield "## Use"
-    yield PYTHON.format(first=first, second=second)
+    yield PYTHON.format(history=history)
     if agreement is not None:
         length = run.description.config.max_length
         yield (
@@ -105,7 +106,7 @@ def _use(
             f"them; `scores` float32 [batch, {run.description.num_items + 1}] by number, column 0 "
             "is never the best. Items of the history are scored like any other."
         )
-        yield ONNX.format(first=first, second=second)
+        yield ONNX.format(history=history)
         yield (
             f"Checked with onnxruntime on {agreement.histories:,} histories: scores differ from "
             f"PyTorch's by at most {agreement.difference:.1e} (they go to "
@@ -153,11 +154,13 @@ def _training(run: RunFacts) -> Iterator[str]:
         for key, value in values.items()
         if not isinstance(value, dict)
     ]
-    seed = sections["train"].get("seed")
+    train = sections["train"]
+    seed = train.get("seed")
+    refit = " Then it was trained again on validation's targets too." if train.get("refit") else ""
     yield "## Training"
     yield (
         f"{run.training['epochs']} epochs, of which epoch {description.best_epoch} is kept, the "
-        f"best on validation; seed {seed}. This card was written with "
+        f"best on validation; seed {seed}.{refit} This card was written with "
         + ", ".join(f"{name} {version}" for name, version in run.versions.items())
         + "."
     )

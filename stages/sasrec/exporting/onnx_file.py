@@ -68,17 +68,29 @@ def write_onnx(graph: NextItemScores, path: Path, facts: Mapping[str, str]) -> N
         for node in program.model.graph:  # where in our code it comes from, with paths
             node.metadata_props.clear()
         program.save(path, external_data=weights > LARGEST)
+    _check_open(path)
+
+
+def _check_open(path: Path) -> None:
+    """Raise UserError if a part of the model fixed a size, as torch allows it to."""
+    import onnx
+
+    (first, *_) = onnx.load(path, load_external_data=False).graph.input
+    if not all(size.dim_param for size in first.type.tensor_type.shape.dim):
+        raise UserError(
+            "this model cannot be written as ONNX: a part of it works with one size of batch, or "
+            "one length, alone; `--no-onnx` writes the rest"
+        )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Torch's exporter tells of packages that it would also know, and of its own deprecations."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
