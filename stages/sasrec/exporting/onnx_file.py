@@ -41,9 +41,12 @@ def write_onnx(graph: NextItemScores, path: Path, facts: Mapping[str, str]) -> N
     Raises:
         UserError: the model has a part that torch cannot export.
     """
-    # Sizes that are no 0 or 1, which would be taken for fixed ones.
-    items = torch.ones((2, 3), dtype=torch.int64)
-    columns = tuple(items.to(DTYPES[name]) for name in graph.columns)
+    # Sizes that are no 0 or 1, which would be taken for fixed ones; each input a tensor of its own,
+    # since one that is given twice would be read once.
+    items, *columns = (
+        torch.ones((2, 3), dtype=dtype)
+        for dtype in (torch.int64, *(DTYPES[name] for name in graph.columns))
+    )
     sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
     shapes = (sizes, tuple(sizes for _ in columns)) if columns else (sizes,)
     weights = sum(weight.numel() * weight.element_size() for weight in graph.parameters())
