@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import toy_exports
 import torch
+import toy_exports
 from toys import INPUT_ROWS, NUM_ITEMS, ROWS, toy_config, toy_model, toy_rated, toy_sequences
 
 from sasrec.base.errors import UserError

@@ -17,7 +17,9 @@ from toys import SECTIONS
 PAGE = (ROOT / "docs/sharing.md").read_text("utf-8")
 KEPT = (".dvc/config", ".dvc/plots_page.html", ".dvcignore", ".gitignore", "dvc.yaml")
 FOLDERS = ("raw", "interactions", "split", "model", "evaluation", "export")
-NAMES = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+NAMES = {
+    f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+}
 
 
 def call(folder: Path, command: str) -> str:
@@ -96,7 +98,9 @@ def test_a_teammate_gets_the_model_and_evaluates_without_training(clones, tmp_pa
 def comment_of_a_pull_request(teammate):
     """The step of the workflow on the page that writes the comment."""
     workflow = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1])
-    (step,) = [step for step in workflow["jobs"]["metrics"]["steps"] if "BASE" in step.get("env", {})]
+    (step,) = [
+        step for step in workflow["jobs"]["metrics"]["steps"] if "BASE" in step.get("env", {})
+    ]
     test = json.loads((teammate / "metrics/test.json").read_text())
     test["full"]["HR@10"] = 0.75
     (teammate / "metrics/test.json").write_text(json.dumps(test))

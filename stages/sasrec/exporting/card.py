@@ -92,10 +92,8 @@ def _front_matter(run: RunFacts) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def _use(
-    run: RunFacts, examples: tuple[str, str], agreement: Agreement | None
-) -> Iterator[str]:
-    history = json.dumps(examples, ensure_ascii=False)
+def _use(run: RunFacts, examples: tuple[str, str], agreement: Agreement | None) -> Iterator[str]:
+    history = f"[{', '.join(map(_quoted, examples))}]"
     yield "## Use"
     yield PYTHON.format(history=history)
     if agreement is not None:
@@ -118,6 +116,11 @@ def _use(
         "a baseline in research. Not meant for: other catalogues, items that training never saw, "
         "or decisions about people."
     )
+
+
+def _quoted(text: str) -> str:
+    """As Python spells it, with nothing hidden."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else ascii(text)
 
 
 def _data(run: RunFacts) -> Iterator[str]:
@@ -182,13 +185,17 @@ def _evaluation(run: RunFacts) -> Iterator[str]:
         rows = [
             (
                 key,
-                f"{measured[key]:.4f} ({intervals[key]['low']:.4f} to {intervals[key]['high']:.4f})",
+                f"{measured[key]:.4f} ({_ends(intervals[key])})",
                 *(f"{other[key]:.4f}" if key in other else "" for other in others.values()),
             )
             for key in _shown(run, protocol)
         ]
         yield f"`{protocol}`, {measured['users']:,} users:"
         yield table(("", "this model", *map(escaped, others)), rows)
+
+
+def _ends(interval: dict[str, float]) -> str:
+    return f"{interval['low']:.4f} to {interval['high']:.4f}"
 
 
 def _shown(run: RunFacts, protocol: str) -> list[str]:

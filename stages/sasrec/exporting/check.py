@@ -120,4 +120,3 @@ def _compare(wanted: np.ndarray, found: np.ndarray) -> Agreement:
     tops = [np.argsort(-scores, 1, kind="stable")[:, :TOP_K] for scores in (wanted, found)]
     same = int((tops[0] == tops[1]).all(1).sum())
     return Agreement(len(wanted), difference, float(np.abs(wanted).max()), same)
-

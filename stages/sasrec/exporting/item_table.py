@@ -10,7 +10,7 @@ COLUMNS = ("number", "item", "title")
 
 
 def write_items(path: Path, names: ItemNames) -> None:
-    """Write CSV: each item's number in the graph, its raw id, and its title, if titles are known."""
+    """Write CSV: each item's number in the graph, raw id, and title if titles are known."""
     columns = COLUMNS if names.have_titles else COLUMNS[:2]
     with new_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
