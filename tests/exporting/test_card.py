@@ -9,6 +9,7 @@ import yaml
 from toy_exports import DATA, run_export, write_facts
 from toy_stages import NUM_ITEMS, NUM_USERS, refuse
 
+from sasrec.exporting.card import _quoted
 from sasrec.exporting.markdown import code, escaped
 from sasrec.exporting.run_facts import read_run
 
@@ -91,6 +92,8 @@ def test_texts_of_strangers_are_texts(card):
 
 def test_the_first_history_of_the_card(card):
     assert card.count('history=["i1", "i2"]') == 1
+    assert _quoted('a"\\b') == r'"a\"\\b"'
+    assert _quoted("a\u202eb\n```") == r"'a\u202eb\n```'"
     assert "onnx" not in card
 
 

@@ -17,9 +17,8 @@ from toys import SECTIONS
 PAGE = (ROOT / "docs/sharing.md").read_text("utf-8")
 KEPT = (".dvc/config", ".dvc/plots_page.html", ".dvcignore", ".gitignore", "dvc.yaml")
 FOLDERS = ("raw", "interactions", "split", "model", "evaluation", "export")
-NAMES = {
-    f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-}
+WHO = ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")
+NAMES = {f"GIT_{each}": "test" for each in WHO}
 
 
 def call(folder: Path, command: str) -> str:
