@@ -1,7 +1,8 @@
 """Get the source files of the dataset that `data.name` names.
 
-Reads   params.yaml (data.name, data.path, data.synthetic), and the network, the folder named
-        by the environment variable SASREC_MIRROR, or the file data.path.
+Reads   params.yaml (data.name, data.path, data.items, data.synthetic), and the network, the folder
+        named by the environment variable SASREC_MIRROR, or the files (or folders) data.path and
+        data.items.path.
 Writes  data/raw/: the source files byte for byte, and source.json (dataset, origin, SHA-256
         of each file, licence, citation). Every published file is checked first. Where the films
         behind ml-1m-sasrec (movies.dat, sas_to_original_items.txt) cannot be got, a line says so,
@@ -22,6 +23,7 @@ from sasrec.sources.source_facts import write_source_facts
 
 RAW = Path("data/raw")
 OUTPUTS = Outputs(RAW, folders=(RAW,))
+MOST_NAMES = 10
 
 
 def main() -> None:
@@ -30,7 +32,11 @@ def main() -> None:
     with OUTPUTS.new() as new:
         source = collect(params, new[RAW])
         write_source_facts(new[RAW], source)
-    print(f"{params.name}: {', '.join(source.sha256)} from {source.origin}, in {RAW}/")
+    names = list(source.sha256)
+    shown = ", ".join(names[:MOST_NAMES]) + f" and {len(names) - MOST_NAMES} more" * (
+        len(names) > MOST_NAMES
+    )
+    print(f"{params.name}: {shown} from {source.origin}, in {RAW}/")
 
 
 if __name__ == "__main__":

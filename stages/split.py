@@ -14,6 +14,7 @@ years are known of items: genres.json (their names), offsets.npy, genres.npy (it
 are genres[offsets[i]:offsets[i + 1]]), years.npy (of item i; 0 is unknown).
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from sasrec.splitting.cutting import Split, SplitParams, cut
 INTERACTIONS = Path("data/interactions")
 SPLIT = Path("data/split")
 TRAIN, VALID, TEST = (SPLIT / name for name in ("train", "valid", "test"))
+UNSEEN = 0.05  # hit rates stay below 1 minus this share
 OUTPUTS = Outputs(SPLIT, folders=(TRAIN, VALID, TEST))
 
 
@@ -83,6 +85,12 @@ def main() -> None:
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"
     )
+    if params.strategy == "time" and split.unseen_share > UNSEEN:  # preprocess says it of the other
+        print(
+            f"Mind: {split.unseen_share:.1%} of the test targets are in nobody's training "
+            "sequence: no model by ids can find them",
+            file=sys.stderr,
+        )
     if cold is not None:
         held_out = len(data.sequences.items) - len(warm.items)
         print(

@@ -203,8 +203,9 @@ WRONG_VALUES = {
         "did you mean user?",
     ),
     "column type": (
-        "data", "columns.user", 5,
-        "data.columns.user = 5: should be a valid string",
+        "data", "columns.user", 5.0,
+        "data.columns.user = 5.0: should be a column's name, or its position from 0 where no line "
+        "names it",
     ),
     "device": (
         "train", "device", "gpu",

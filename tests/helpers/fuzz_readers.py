@@ -24,13 +24,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from places import STAGES
+from toy_files import COMPRESSIONS, json_lines, text
+from toy_sources import data_params
 
 sys.path.insert(0, str(STAGES))
 
 from sasrec.base.errors import UserError
 from sasrec.preparing.cleaning import clean
 from sasrec.preparing.interactions import summarise
-from sasrec.preparing.parsing import LocalLayout, read_local
+from sasrec.preparing.parsing import read_local
 from sasrec.preparing.source import Source
 from sasrec.preparing.ties import find_ties, tie_notices
 from sasrec.sources.params import Columns, DataParams
@@ -42,6 +44,7 @@ MARKS = [
     b'"', b'""', b"\n", b"\r", b"\r\n", b",", b"\t", b"\0", b"\xef\xbb\xbf", b"\xff", b"'", b" ",
     b"\\", b"user,item,rating,timestamp,n\n", b"1e400", b"nan", b"-1", b"20200705", b"9999-12-31",
     b"2020-01-01T00:00:00.123456789Z", b"1.5", b"\xe2\x80\x8b", b"99999999999999999999", b"NA",
+    b";", b"{", b"[", b'{"a": [{}]}', b"31.12.2020", b"0",
 ]  # fmt: skip
 
 
@@ -51,7 +54,7 @@ class Case:
 
     content: bytes
     suffix: str
-    layout: LocalLayout
+    layout: DataParams
 
 
 def main() -> None:
@@ -69,7 +72,7 @@ def main() -> None:
 def fuzz(seed: int, seconds: float, failed: Path | None = None, files: int = 10**12) -> Counter:
     """Read mutated files until the time or the number of files is up; count what came of them."""
     rng = random.Random(seed)
-    seeds = parquet_seeds() + text_seeds()
+    seeds = parquet_seeds() + text_seeds() + other_seeds()
     counts: Counter = Counter()
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as name:
@@ -98,7 +101,7 @@ def outcome(case: Case, folder: Path) -> str:
     path.write_bytes(case.content)
     message = ""
     try:
-        check(read_local(folder, case.layout))
+        check(read_local(folder, case.layout, "mine"))
     except UserError as error:
         message = str(error)
     finally:
@@ -176,13 +179,13 @@ def repeat(rng: random.Random, content: bytearray) -> None:
 CHANGES: list[Callable[[random.Random, bytearray], None]] = [flip, overwrite, cut, insert, repeat]
 
 
-def layout(timed: bool = True, unit: str = "s", quoted: bool = True) -> LocalLayout:
+def layout(timed: bool = True, unit: str = "s", quoted: bool = True) -> DataParams:
     """How a seed is to be read."""
     columns = Columns(
         user="user", item="item", timestamp="timestamp" if timed else None, rating="rating",
         order="n",
     )  # fmt: skip
-    return LocalLayout("mine", columns, unit, quoted)
+    return data_params(columns, unit, quoted=quoted)
 
 
 def parquet_seeds() -> list[Case]:
@@ -261,6 +264,39 @@ def text_seeds() -> list[Case]:
         encoding = "utf-8-sig" if k % 5 == 0 else "utf-8"
         content = stream.getvalue().encode(encoding)
         cases.append(Case(content, suffix, layout(k % 7 != 6, unit=unit, quoted=quoted)))
+    return cases
+
+
+def other_seeds() -> list[Case]:
+    """Other delimiters, encodings, without a header, JSON, compressed, dates in other forms."""
+    cases = []
+    rows = [(f"u{n % 7}", f"i{n % 11}", n % 5, T + n, n) for n in range(SIZE)]
+    names = ("user", "item", "rating", "timestamp", "n")
+    places = Columns(user=0, item=1, rating=2, timestamp=3, order=4)
+    packed = list(COMPRESSIONS.items())
+    for k, delimiter in enumerate([";", "\t", "|", "::", ","] * 4):
+        header = names if k % 3 else None
+        content = text(rows, delimiter, header, ["\n", "\r\n"][k % 2])
+        content = content.replace("u1", "ü1").encode(["utf-8", "utf-16", "latin-1"][k % 3])
+        suffix, pack = packed[k % len(packed)] if k % 2 else packed[0]
+        said = data_params(layout().columns if header else places)
+        cases.append(Case(pack(content), ".txt" + suffix, said))
+    for k, (suffix, pack) in enumerate(packed):
+        content = json_lines(rows, names)
+        if k % 3 == 1:
+            content = content.replace(b'"', b"'")  # Python literals
+        if k % 3 == 2:
+            content = b"[" + content.strip().replace(b"\n", b",\n") + b"]"
+        cases.append(Case(pack(content), ".json" + suffix, layout()))
+    for form, moment in (
+        ("day_first", "31.12.2020 1:02"), ("compact", "20201231"), ("spreadsheet", "44017.5"),
+        ("%d %b %Y", "31 Dec 2020"),
+    ):  # fmt: skip
+        content = text([(*row[:3], moment, row[4]) for row in rows], ";", names)
+        said = data_params(
+            layout().columns, time_format=form, missing_time="drop", missing_id="drop"
+        )
+        cases.append(Case(content.encode(), "", said))
     return cases
 
 

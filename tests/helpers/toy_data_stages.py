@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from places import STAGES
+from places import ROOT, STAGES
 from toy_sources import T
 
 from sasrec.base.errors import UserError
@@ -32,8 +32,22 @@ DATA: dict[str, Any] = {
         "user": "user", "item": "item", "timestamp": "timestamp", "rating": "rating",
         "order": None,
     },
-    "time_unit": "s",
+    "delimiter": "auto",
+    "encoding": "auto",
     "quoted": True,
+    "time_unit": "s",
+    "time_format": "auto",
+    "missing_time": "refuse",
+    "missing_id": "refuse",
+    "items": {
+        "path": str(ROOT / "examples/no_items.csv"),
+        "columns": {"id": "item", "title": None, "year": None, "genres": None, "others": []},
+        "genre_separator": "|",
+        "repeated": "refuse",
+        "delimiter": "auto",
+        "encoding": "auto",
+        "quoted": True,
+    },
     "min_rating": None,
     "min_interactions": 2,
     "filter": "once",
@@ -60,8 +74,9 @@ def succeed(folder: Path, *stages: str) -> str:
     output = ""
     for stage in stages:
         done = run(folder, stage)
-        assert (done.returncode, done.stderr) == (0, "")
-        output += done.stdout
+        assert done.returncode == 0
+        assert all(line.startswith("Mind: ") for line in done.stderr.splitlines())
+        output += done.stdout + done.stderr
     return output
 
 

@@ -1,20 +1,36 @@
 """A user's own file as a source, and what was read from it."""
 
 from pathlib import Path
+from typing import Any
 
-from sasrec.preparing.parsing import LocalLayout, read_local
+import yaml
+from places import ROOT
+
+from sasrec.preparing.parsing import read_local
 from sasrec.preparing.source import Source
-from sasrec.sources.params import Columns
+from sasrec.sources.local_params import Columns
+from sasrec.sources.params import DataParams
 
 T = 1_000_000_000  # seconds since 1970: 2001-09-09
 ALL = Columns(user="user", item="item", timestamp="timestamp", rating="rating", order=None)
+NO_ITEMS = b"item\n"
+DATA = yaml.safe_load((ROOT / "params.yaml").read_text())["data"]
+
+
+def data_params(columns: Columns = ALL, unit: str = "s", **changes: Any) -> DataParams:
+    """The section `data` for a local file; `items` may be a part of its keys."""
+    items = DATA["items"] | changes.pop("items", {})
+    items["columns"] = DATA["items"]["columns"] | items["columns"]
+    values = {"name": "local", "columns": columns.model_dump(), "time_unit": unit, "items": items}
+    return DataParams(**(DATA | values | changes))
 
 
 def local(folder: Path, content: str | bytes, columns: Columns = ALL, unit: str = "s",
-          suffix: str = ".csv", quoted: bool = True) -> Source:  # fmt: skip
+          suffix: str = ".csv", items: bytes = NO_ITEMS, **changes: Any) -> Source:  # fmt: skip
     data = content.encode() if isinstance(content, str) else content
     (folder / f"interactions{suffix}").write_bytes(data)
-    return read_local(folder, LocalLayout("mine.csv", columns, unit, quoted))
+    (folder / "items.csv").write_bytes(items)
+    return read_local(folder, data_params(columns, unit, **changes), "mine.csv")
 
 
 def rows(source: Source) -> list[tuple[str, str, float | None, int]]:

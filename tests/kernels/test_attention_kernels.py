@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from toy_attention import plain
 
 from sasrec.batching.layout import Layout, lay_out_fixed, lay_out_packed
-from sasrec.kernels.loops.attention import attend, attend_backward, exp_single
+from sasrec.kernels.loops.attention import attend, attend_backward
+from sasrec.kernels.loops.exponential import exp_single
 from sasrec.kernels.parts import compiled, run_parts
 from sasrec.kernels.spans import spans_of
 

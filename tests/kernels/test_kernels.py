@@ -83,11 +83,12 @@ def test_an_id_outside_is_an_error_in_any_thread(edges, bad, two_threads):
 
 
 def test_one_compiled_kernel_serves_any_size():
+    before = len(add.overloads)  # of other types, which other tests used
     for size in (3, 2, 17):
         sums = np.zeros((1, size))
         run_parts(add, np.array([0]), np.ones((1, size)), 1.0, sums, 1, edges=np.array([0, 1]))
         assert sums.tolist() == [[1.0] * size]
-    assert len(add.overloads) == 1
+    assert len(add.overloads) <= before + 1
 
 
 def test_threads_that_come_at_once_compile_once(tmp_path):

@@ -141,10 +141,18 @@ def test_what_is_not_supported_is_said():
     model = SASRec(toy_config(feed_forward="swiglu"), 9, seed=1)
     loss = LOSSES["cross_entropy"](toy_objective_params(), 9)
     assert said(model, loss) == (
-        "blocks: plain PyTorch; inputs, norms: compiled loops; loss: in one pass; "
+        "blocks: plain PyTorch; inputs, norms: compiled loops; loss: in one pass, by a loop; "
         "last states: a shortcut"
     )
     assert layout_for(model) == "grouped"
+
+
+def test_mixed_precision_has_the_loop_of_scores_and_no_other():
+    loss = LOSSES["cross_entropy"](toy_objective_params(), 9)
+    assert said(SASRec(toy_config(), 9, seed=1), loss, mixed=True) == (
+        "blocks, inputs, norms: plain PyTorch; loss: in one pass, by a loop; "
+        "last states: a shortcut"
+    )
 
 
 def test_plain_throughout_on_request():
@@ -156,7 +164,7 @@ def test_plain_throughout_on_request():
 
 
 def test_without_loops_shortcuts_remain():
-    """As on a GPU, compiled by torch, or in mixed precision."""
+    """As on a GPU, or compiled by torch."""
     model = SASRec(toy_config(), 9, seed=1)
     assert (
         said(model, loops=False) == "blocks, inputs, norms: plain PyTorch; last states: a shortcut"

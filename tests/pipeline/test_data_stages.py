@@ -1,5 +1,6 @@
 """The stages download and preprocess in a folder of their own, as scripts and as functions."""
 
+import gzip
 import json
 import os
 import resource
@@ -27,6 +28,7 @@ from toy_sources import T
 import download
 import preprocess
 from sasrec.data.catalogue import Catalogue
+from sasrec.data.features import features_of
 from sasrec.sources.datasets import FILMS, MAPPING
 
 AUTHORS_FILE = Path(os.environ.get("SASREC_MIRROR", ""), "ml-1m.txt").absolute()
@@ -73,11 +75,13 @@ def test_a_local_file_by_hand(folder, suffix):
     metrics = json.loads((folder / "metrics/data.json").read_text())
     assert metrics["dropped"] == {
         "repeated_headers": 0,
+        "missing_id": 0,
+        "missing_time": 0,
         "min_rating": 0,
         "duplicates": 1,
         "min_interactions": 1,
     }
-    assert "dropped: 0 repeated headers, 0 under data.min_rating, 1 duplicates, 1 by " in output
+    assert "0 without a time, 0 under data.min_rating, 1 duplicates, 1 by " in output
     assert "Mind: " not in output
     assert metrics["ties"] == {
         "neighbours": 0,
@@ -98,13 +102,15 @@ def test_what_may_be_wrong_in_the_data_is_printed(folder, capsys):
     metrics = json.loads((folder / "metrics/data.json").read_text())
     assert metrics["dropped"]["repeated_headers"] == 1
     assert metrics["ties"]["item_id_falls"] == 1
-    output = capsys.readouterr().out
+    output, said = capsys.readouterr()
     assert "local: 41 interactions → 41 of 21 users and 2 items" in output
     assert "dropped: 1 repeated headers, " in output
-    assert output.count("Mind: ") == 3
-    assert "Mind: 'user' is 'NA' in 1 row; " in output
-    assert "Mind: 97.6% of interactions have the same time" in output
-    assert "of 20 neighbours there 100.0% fall" in output
+    assert said.count("Mind: ") == said.count("\n") == 5
+    assert "Mind: 'user' is 'NA' in 1 row; " in said
+    assert "Mind: 97.6% of interactions have the same time" in said
+    assert "of 20 neighbours there 100.0% fall" in said
+    assert "Mind: all interactions have the same time" in said
+    assert "Mind: 100.0% of the users have fewer than 3 interactions" in said
 
 
 def test_order_columns_and_plain_quotes_reach_the_reader(folder):
@@ -144,6 +150,33 @@ def test_the_same_bytes_every_time(folder):
     assert sum(path.suffix == ".npy" for path in found[0]) == 4
 
 
+def test_a_folder_and_an_item_file_reach_the_catalogue(folder):
+    """From parts and an item file to what split makes of it."""
+    (folder / "parts/day=1").mkdir(parents=True)
+    header, *lines = CSV.splitlines(keepends=True)
+    (folder / "parts/_SUCCESS").touch()
+    (folder / "parts/day=1/a.csv").write_text(header + "".join(lines[:3]))
+    (folder / "parts/b.csv.gz").write_bytes(gzip.compress((header + "".join(lines[3:])).encode()))
+    (folder / "items.tsv").write_text("item\tname\ttags\ntea\tGreen tea\thot,cheap\nx\tX\ty\n")
+    columns = DATA["items"]["columns"] | {"title": "name", "genres": "tags"}
+    items = DATA["items"] | {"path": "items.tsv", "columns": columns, "genre_separator": ","}
+    set_params(folder, path="parts", items=items)
+    output = succeed(folder, "download", "preprocess")
+    assert "interactions/b.csv.gz, interactions/day=1/a.csv, items.tsv from parts, in" in output
+    assert "items: 1 with a row in the item file, 1 without; 1 rows of it are of items" in output
+    written = folder / "data/interactions"
+    assert read(folder)["user"] == [1, 1, 1, 2, 2]
+    assert (written / "items.csv").read_text() == (
+        'id,raw_id,title,genres\n1,"bread, rye",,\n2,tea,Green tea,hot|cheap\n'
+    )
+    features = features_of(Catalogue.read(written / "items.csv"), 2)
+    assert features.names == ("cheap", "hot")
+    assert features.genres.tolist() == [1, 0]
+    metrics = json.loads((folder / "metrics/data.json").read_text())
+    assert metrics["items"] == {"described": 1, "not_described": 1, "not_in_interactions": 1}
+    assert metrics["checks"]["largest_user"] == 0.6
+
+
 def test_low_ratings_go_before_repetitions(folder):
     set_params(folder, min_rating=3, filter="k-core")
     download.main()
@@ -156,7 +189,7 @@ def test_low_ratings_go_before_repetitions(folder):
         "rating": [5.0, 3.0, 3.0, 4.0, 5.0],
     }
     metrics = json.loads((folder / "metrics/data.json").read_text())
-    assert list(metrics["dropped"].values()) == [0, 1, 0, 1]
+    assert list(metrics["dropped"].values()) == [0, 0, 0, 1, 0, 1]
 
 
 def test_scripts_end_with_one_line_and_exit_code_1(folder):
@@ -172,14 +205,25 @@ def test_scripts_end_with_one_line_and_exit_code_1(folder):
     [
         ({"name": "ml-100"}, "data.name = 'ml-100': unknown dataset, expected one of ml-100k, ml"),
         ({"path": "none.csv"}, "data.path = 'none.csv': there is no such file"),
-        ({"path": "."}, "data.path = '.' is a folder, expected a file"),
-        ({"path": "folder.csv"}, "data.path = 'folder.csv' is a folder, expected a file"),
-        ({"path": "mine.csv "}, "data.path = 'mine.csv ': expected a file named *.csv, .tsv, .p"),
+        ({"path": "folder.csv"}, "data.path = 'folder.csv' is a folder without files"),
+        ({"path": "mine.csv "}, "data.path = 'mine.csv ': there is no such file"),
+        ({"items": DATA["items"] | {"path": "none.csv"}}, "data.items.path = 'none.csv': there is"),
+        ({"encoding": "utf-9"}, "data.encoding = 'utf-9': should be auto, or such as utf-8, lat"),
+        ({"encoding": "rot13"}, "data.encoding = 'rot13': should be auto, or such as utf-8, lat"),
+        ({"delimiter": ""}, "data.delimiter = '': should be auto, comma, semicolon, tab, pipe, sp"),
+        ({"time_format": "dd.mm"}, "data.time_format = 'dd.mm': should be one of auto, day_first,"),
+        ({"missing_time": "keep"}, "data.missing_time = 'keep': "),
+        (
+            {"columns": DATA["columns"] | {"user": 0}},
+            "should be names or positions, not both: 0,",
+        ),
         ({"columns": DATA["columns"] | {"order": []}}, "data.columns.order = []: should be null,"),
-        ({"columns": DATA["columns"] | {"order": ["a", 1]}}, "data.columns.order = ['a', 1]: sho"),
+        (
+            {"columns": DATA["columns"] | {"order": ["a", None]}},
+            "data.columns.order = ['a', None]",
+        ),
         ({"columns": DATA["columns"] | {"order": "item"}}, "a column is named twice: 'user', 'i"),
         ({"quoted": "no"}, "data.quoted = 'no': "),
-        ({"path": "mine.xlsx"}, "data.path = 'mine.xlsx': expected a file named *.csv, .tsv, .p"),
         ({"path": "empty.csv"}, "data.path = 'empty.csv': the file is empty"),
         ({"min_interactions": 0}, "data.min_interactions = 0: "),
         ({"filter": "twice"}, "data.filter = 'twice': "),

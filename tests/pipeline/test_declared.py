@@ -81,6 +81,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     (folder / "params.yaml").unlink()
     params["data"] |= {"name": "local", "path": "mine.csv"}
+    params["data"]["items"]["path"] = "mine_items.csv"
+    (folder / "mine_items.csv").write_text("item\n")
     params["split"]["num_candidates"] = 5
     params["train"]["epochs"] = 1
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -142,7 +144,8 @@ def test_files(workspace: Path) -> None:
         reads = {str(final_path(line[2:])) for line in opened if line.startswith("r ")}
         writes = {str(final_path(line[2:])) for line in opened if line.startswith("w ")}
         entry = declared(stage)
-        deps = {path.replace("${data.path}", "mine.csv") for path in names(entry["deps"])}
+        own = {"${data.path}": "mine.csv", "${data.items.path}": "mine_items.csv"}
+        deps = {own.get(path, path) for path in names(entry["deps"])}
         outs = names(entry["outs"]) | names(entry.get("metrics", []))
         writes = {
             path

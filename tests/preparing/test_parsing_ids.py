@@ -33,8 +33,8 @@ def test_one_id_in_two_ways_is_refused(tmp_path):
     "user", ["007", "12e5", "1e+5x", "B00E+12", "1.50", "é", "#", "a b", "0x1"]
 )
 def test_other_ids_are_kept_as_they_are(tmp_path, user):
-    source = read(tmp_path, user, "7")
-    assert source.interactions.user_ids == [user, "7"]
+    source = read(tmp_path, user, "8")
+    assert source.interactions.user_ids == [user, "8"]
     assert source.notices == ()
 
 
@@ -61,6 +61,5 @@ def test_ids_that_look_alike_are_noticed(tmp_path, one, two, shown):
 @pytest.mark.parametrize("name", ["NA", "null", "None", "nan", "\\N", "unknown", "N/A", " NULL"])
 def test_ids_that_may_stand_for_none_are_noticed(tmp_path, name):
     assert read(tmp_path, "a", name, "b", name).notices == (
-        f"'user' is {name!r} in 2 rows; if that means a missing id, take these rows out of the "
-        "file",
+        f"'user' is {name!r} in 2 rows; if that means a missing id, set data.missing_id: drop",
     )

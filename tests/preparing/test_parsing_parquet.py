@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toy_sources import ALL, T, rows
+from toy_sources import T, data_params, rows
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.parsing import LocalLayout, read_local
+from sasrec.preparing.parsing import read_local
 
 GOOD = {"user": [7, 5], "item": [1, 1], "rating": [2.0, 2.0], "timestamp": [T, T + 1]}
 
@@ -18,7 +18,7 @@ GOOD = {"user": [7, 5], "item": [1, 1], "rating": [2.0, 2.0], "timestamp": [T, T
 def read(folder, unit="s", **columns):
     table = pa.table(GOOD | columns)
     pq.write_table(table, folder / "interactions.parquet")
-    return read_local(folder, LocalLayout("mine.parquet", ALL, unit, True))
+    return read_local(folder, data_params(unit=unit), "mine.parquet")
 
 
 def binary(*values):
@@ -93,8 +93,11 @@ def seconds_as_written(expected):
          "whole numbers only below 9007199254740992; digits were lost: export ids as text"),
         ("user", pa.array([1.0, 2.0**25], pa.float32()), ", row 2: 'user' is 33554432.0, but"),
         ("user", ["1", "3.91E+16"], ", row 2: 'user' is '3.91E+16', as spreadsheets show"),
-        ("user", [[1], [2]], ": the column 'user' is nested (list<"),
-        ("user", [{"a": 1}, {"a": 2}], ": the column 'user' is nested (struct<a: int64>)"),
+        ("user", [[[1]], [[2]]], ": the column 'user' has lists in lists"),
+        ("user", [{"a": 1}, {"a": 2}], ": the column 'user' is nested, with the fields a: name one "
+         "of them, as user.a"),
+        ("user", pa.array([[(1, 2)], []], pa.map_(pa.int8(), pa.int8())), ": the column 'user' is "
+         "nested (map<"),
         ("user", [True, False], ", row 1: 'user' has type bool, expected text or whole numbers"),
         ("user", pa.array([1, 2], pa.date32()), ", row 1: 'user' has type date32[day], expected"),
         ("user", binary(b"a", b"\xff\x1b"), r", row 2: 'user' is b'\xff\x1b', which is not UTF-8"),
@@ -118,7 +121,7 @@ def seconds_as_written(expected):
         ("timestamp", pa.array([T, 2**62], pa.timestamp("us", "Nowhere/At")), ", row 1: 'timesta"),
         ("timestamp", pa.array([T * 1000, -1], pa.timestamp("ms")), "1969-12-31T23:59:59.999, exp"),
         ("timestamp", pa.array([11574, 2**31 - 1], pa.date32()), ", row 2: 'timestamp' is 5881580"),
-        ("timestamp", [[1], [2]], ": the column 'timestamp' is nested"),
+        ("timestamp", [[T], [2]], ", row 2: 'timestamp' is 2, expected a time"),
         ("timestamp", ["2001-09-09", "9999-12-31"], ", row 2: 'timestamp' is '9999-12-31', expec"),
     ],
 )  # fmt: skip
@@ -137,19 +140,19 @@ def test_old_time_stamps_keep_ns_and_do_not_wrap(tmp_path):
         table = pa.table(GOOD | {"timestamp": pa.array(times, pa.timestamp(unit))})
         pq.write_table(table, path, use_deprecated_int96_timestamps=True)
         if unit == "ns":
-            data = read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True)).interactions
+            data = read_local(tmp_path, data_params(), "mine.parquet").interactions
             assert (data.timestamp.tolist(), data.time_unit) == (times, "ns")
         else:
             with pytest.raises(UserError, match="row 2: 'timestamp' is 2600-01-01T00:00:00"):
-                read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+                read_local(tmp_path, data_params(), "mine.parquet")
 
 
 def test_files_that_are_not_parquet(tmp_path):
     path = tmp_path / "interactions.parquet"
-    for content in (b"user,item\n1,2\n", b"", b"PAR1", b"PAR1PAR1"):
+    for content in (b"user,item\n1,2\n", b"PAR1", b"PAR1PAR1"):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"^mine\.parquet is not a readable Parquet file: "):
-            read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+            read_local(tmp_path, data_params(), "mine.parquet")
 
 
 def test_a_damaged_page_is_one_sentence(tmp_path):
@@ -162,7 +165,7 @@ def test_a_damaged_page_is_one_sentence(tmp_path):
     with pytest.raises(
         UserError, match=r"^mine\.parquet is not a readable Parquet file: "
     ) as error:
-        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+        read_local(tmp_path, data_params(), "mine.parquet")
     assert "\n" not in str(error.value)
 
 
@@ -172,4 +175,4 @@ def test_a_file_without_rows_or_columns(tmp_path):
     table = pa.table({"user ": [1], "item": [1]})
     pq.write_table(table, tmp_path / "interactions.parquet")
     with pytest.raises(UserError, match="no column 'user'; its columns are 'user ', 'item'"):
-        read_local(tmp_path, LocalLayout("mine.parquet", ALL, "s", True))
+        read_local(tmp_path, data_params(), "mine.parquet")

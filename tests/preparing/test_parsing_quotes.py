@@ -129,7 +129,10 @@ def test_an_id_does_not_hold_a_line_break(tmp_path):
         local(tmp_path, f'{HEADER}"a\nb",t,x,1,{T}\n')
 
 
-titles = st.text(st.sampled_from('a",\n \r'), max_size=6)
+# A title with a delimiter and a line end may hold a line that looks like a row.
+titles = st.text(st.sampled_from('a",\n \r'), max_size=6).filter(
+    lambda title: not ("," in title and "\n" in title)
+)
 
 
 def test_a_row_may_be_longer_than_a_block(tmp_path, monkeypatch):

@@ -48,7 +48,6 @@ def test_without_times_and_ratings_the_order_of_the_file_counts(tmp_path):
         (f"a,x,-inf,{T}\n", "line 2: 'rating' is '-inf', expected a finite number"),
         (f"a,x,1e39,{T}\n", "line 2: 'rating' is '1e39', expected a finite number"),
         ("", "mine.csv has no rows below its header"),
-        (HEADER, "mine.csv has no rows below its header"),
     ],
 )
 def test_wrong_rows_are_named(tmp_path, content, message):
@@ -63,16 +62,14 @@ def test_wrong_rows_are_named(tmp_path, content, message):
             "no column 'timestamp'; its columns are 'user', 'item', 'rating', ' timestamp'",
         ),
         (
-            "user;item;rating;timestamp\n",
-            "no column 'user'; its columns are 'user;item;rating;timestamp' (.csv is read with",
+            "users;item;rating;timestamp\n1;2;3;4\n",
+            "no column 'user'; its columns are 'users', 'item', 'rating', 'timestamp'",
         ),
         ("user,item,item,rating,timestamp\n", "more than one column 'item'"),
         ("\n\n", "mine.csv is empty"),
         ("\ufeff", "mine.csv is empty"),
-        (f"{HEADER}{LINE}a,caf\xe9,1,{T}\n".encode("latin-1"), "line 3: not UTF-8 text"),
-        (f"us\xe9r,{HEADER}{LINE}".encode("latin-1"), "line 1: not UTF-8 text"),
-        (f"{HEADER}{LINE}".encode("utf-16"), "line 1: not UTF-8 text"),
-        (f"{HEADER}{LINE}".encode("utf-16-be"), "mine.csv: no column 'user'; its columns are '"),
+        (f"{HEADER}{LINE}a,\xe9,1,{T}\n".encode() + b"a,caf\xe9,1,5\n", "line 4: not UTF-8 text"),
+        (f"{HEADER}{LINE}".encode("utf-16")[:-1], "line 2: not UTF-16 text"),
         (f"note,{HEADER}n,{LINE}\0,{LINE}", "line 3: a zero byte: damaged, or not UTF-8 text"),
         (f"{HEADER}{LINE}{LINE}a,x\ry,1,{T}\n", "line 4: a carriage return without a line feed"),
         (f"{HEADER}{LINE}".replace("\n", "\r"), "line 1: a carriage return without a line feed"),
@@ -120,7 +117,7 @@ def test_repeated_headers_are_left_out_and_counted(tmp_path):
     good = content.replace("bad", "4")
     source = local(tmp_path, good)
     assert [row[0] for row in rows(source)] == ["a", "b", "user", "c"]
-    assert source.repeated_headers == 2
+    assert source.left_out["repeated_headers"] == 2
     with pytest.raises(UserError, match="line 7: 'rating' is 'bad'"):
         local(tmp_path, content)
 
@@ -132,7 +129,7 @@ def test_the_line_is_found_in_a_long_file(tmp_path):
         local(tmp_path, HEADER + "\n".join(lines))
 
 
-ids = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1).filter(
+ids = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0\ufeff"), min_size=1).filter(
     lambda text: text.strip()
 )
 interaction = st.tuples(

@@ -25,7 +25,8 @@ class DropIn(NamedTuple):
         method: the name of the method.
         supports: whether it computes the same as a module of that class.
         compute: takes the module and the method's arguments.
-        needs_cpu: whether it works on the CPU alone, uncompiled and in one precision.
+        loops: whether it runs compiled loops: on the CPU alone, and not where torch compiles.
+        mixes: whether it works in mixed precision.
     """
 
     what: str
@@ -34,18 +35,19 @@ class DropIn(NamedTuple):
     method: str
     supports: Callable[[nn.Module], bool]
     compute: Callable[..., Tensor]
-    needs_cpu: bool
+    loops: bool
+    mixes: bool = True
 
 
 def attach(drop_ins: list[DropIn], *roots: nn.Module) -> dict[str, str]:
     """Put drop-ins on all modules in `roots` that they support.
 
-    Returns: how each operation is computed, the first supporting drop-in's or plain PyTorch.
+    Returns: how each operation is computed, by the first drop-in that supports it or plain PyTorch.
     """
     hows: dict[str, str] = {}
     for module in _modules(roots):
         for drop_in in drop_ins:
-            if type(module) is not drop_in.module:
+            if type(module) is not drop_in.module or is_attached(module, drop_in.method):
                 continue
             supported = drop_in.supports(module)
             if supported:

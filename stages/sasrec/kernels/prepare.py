@@ -21,6 +21,7 @@ def prepare(
     *,
     kernels: Kernels = "auto",
     loops: bool = True,
+    mixed: bool = False,
     report: Callable[[str], None] = print,
 ) -> None:
     """Put drop-ins on `model` and `loss`, where they support them, and say in a line what runs.
@@ -29,8 +30,9 @@ def prepare(
         model: on its device.
         loss: what it is to be trained with; None for ranking.
         kernels: plain for none at all.
-        loops: False where torch compiles the model, or computes in mixed precision: then there are
-            only drop-ins that are PyTorch themselves.
+        loops: False where torch compiles the model: then there are only drop-ins that are PyTorch
+            themselves.
+        mixed: True where torch computes in mixed precision, which few drop-ins can.
         report: told what runs, that compiling will take a while, and what stands in its way.
 
     Raises:
@@ -39,12 +41,12 @@ def prepare(
     _check_weights(model)
     device = model.item_embedding.device
     loops = loops and device.type == "cpu"
-    drop_ins = [row for row in DROP_INS if loops or not row.needs_cpu]
+    drop_ins = [row for row in DROP_INS if (loops or not row.loops) and (row.mixes or not mixed)]
     if kernels == "plain":
         drop_ins = []
     roots = [model] if loss is None else [model, loss]
     hows = attach(drop_ins, *roots)
-    if LOOPS in hows.values():
+    if {row.how for row in drop_ins if row.loops} & set(hows.values()):
         load_loops(report)
     check_drop_ins(drop_ins, model.config, loss, device, model.known)
     report(_line(hows, loss))

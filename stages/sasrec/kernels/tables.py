@@ -1,8 +1,10 @@
 """The drop-ins that there are. Nothing else knows of them."""
 
+from collections.abc import Callable
+
 from sasrec.kernels import blocks, inputs, last
 from sasrec.kernels.drop_ins import DropIn
-from sasrec.kernels.full_softmax import cross_entropy
+from sasrec.kernels.full_softmax import cross_entropy, cross_entropy_by_loop
 from sasrec.kernels.loss import binary_cross_entropy, sampled_softmax
 from sasrec.kernels.norm import norm
 from sasrec.model.block import Block
@@ -20,18 +22,23 @@ def _always(_: object) -> bool:
     return True
 
 
+def _by_loops(what: str, module: type, supports: Callable, compute: Callable) -> DropIn:
+    return DropIn(what, LOOPS, module, "forward", supports, compute, loops=True, mixes=False)
+
+
+# The first of a module's that there may be is taken.
 DROP_INS = [
-    DropIn("blocks", LOOPS, Block, "forward", blocks.supports, blocks.block, needs_cpu=True),
-    DropIn("inputs", LOOPS, Inputs, "forward", inputs.supports, inputs.inputs, needs_cpu=True),
-    DropIn("norms", LOOPS, LayerNorm, "forward", _always, norm, needs_cpu=True),
-    *(
-        DropIn("loss", LOOPS, kind, "forward", _always, compute, needs_cpu=True)
-        for kind, compute in (
-            (BinaryCrossEntropy, binary_cross_entropy),
-            (GeneralisedBinaryCrossEntropy, binary_cross_entropy),
-            (SampledSoftmax, sampled_softmax),
-        )
+    _by_loops("blocks", Block, blocks.supports, blocks.block),
+    _by_loops("inputs", Inputs, inputs.supports, inputs.inputs),
+    _by_loops("norms", LayerNorm, _always, norm),
+    _by_loops("loss", BinaryCrossEntropy, _always, binary_cross_entropy),
+    _by_loops("loss", GeneralisedBinaryCrossEntropy, _always, binary_cross_entropy),
+    _by_loops("loss", SampledSoftmax, _always, sampled_softmax),
+    DropIn(
+        *("loss", "in one pass, by a loop", CrossEntropy, "forward"),
+        *(_always, cross_entropy_by_loop),
+        loops=True,
     ),
-    DropIn("loss", "in one pass", CrossEntropy, "forward", _always, cross_entropy, needs_cpu=False),
-    DropIn("last states", "a shortcut", Block, "last", last.supports, last.last, needs_cpu=False),
+    DropIn("loss", "in one pass", CrossEntropy, "forward", _always, cross_entropy, loops=False),
+    DropIn("last states", "a shortcut", Block, "last", last.supports, last.last, loops=False),
 ]

@@ -17,6 +17,7 @@ import torch
 
 from sasrec.batching.layout import lay_out_packed
 from sasrec.kernels.compiled_code import hand_over
+from sasrec.kernels.full_softmax import cross_entropy_by_loop
 from sasrec.kernels.fused_block import BlockWeights, fused_block
 from sasrec.kernels.inputs import Embed
 from sasrec.kernels.loops import adam
@@ -58,6 +59,7 @@ def compile_all() -> None:
         compute(SimpleNamespace(positive_weight=1.0), *drawn)
         for compute in (binary_cross_entropy, sampled_softmax)
     ]
+    losses.append(cross_entropy_by_loop(SimpleNamespace(smoothing=0.0), x, table, items))
     sum(losses).backward()
     _compile_adam()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sasrec.base.errors import UserError
-from sasrec.preparing.interactions import Interactions, number_by_time
+from sasrec.preparing.interactions import Interactions, by_user, numbered
 from sasrec.sources.datasets import DATASETS, Counts
 from sasrec.sources.params import DataParams
 
@@ -35,17 +35,21 @@ def clean(data: Interactions, params: DataParams) -> tuple[Interactions, dict[st
     Raises:
         UserError: `min_rating` is set and there are no ratings, or nothing is left.
     """
-    rated = data if params.min_rating is None else drop_low_ratings(data, params.min_rating)
-    distinct = drop_duplicates(rated)
-    kept = FILTERS[params.filter](distinct, params.min_interactions)
-    dropped = {
-        "min_rating": len(data) - len(rated),
-        "duplicates": len(rated) - len(distinct),
-        "min_interactions": len(distinct) - len(kept),
-    }
+    # One name for all, so that each step's interactions can go before the next one's come.
+    kept, sizes = data, [len(data)]
+    if params.min_rating is not None:
+        kept = drop_low_ratings(kept, params.min_rating)
+    sizes.append(len(kept))
+    kept = drop_duplicates(kept)
+    sizes.append(len(kept))
+    kept = FILTERS[params.filter](kept, params.min_interactions)
+    sizes.append(len(kept))
+    steps = ("min_rating", "duplicates", "min_interactions")
+    dropped = dict(zip(steps, (-np.diff(sizes)).tolist(), strict=True))
     if len(kept) == 0:
         raise UserError(_nothing_left(data, dropped, params))
-    return number_by_time(kept), dropped
+    kept = numbered(kept)
+    return by_user(kept), dropped
 
 
 def drop_low_ratings(data: Interactions, min_rating: float) -> Interactions:
@@ -73,14 +77,19 @@ def drop_duplicates(data: Interactions) -> Interactions:
     if moment is None or len(data) == 0:
         return data
     if np.any(moment[1:] < moment[:-1]):
-        rows = np.argsort(moment, kind="stable")
-        data, moment = data.take(rows), moment[rows]
+        data = data.take(np.argsort(moment, kind="stable"))
+        moment = data.moment
+        assert moment is not None
     equal = moment[1:] == moment[:-1]
     rows = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
     pair = data.user[rows] * np.int64(len(data.item_ids)) + data.item[rows]
     keys = pd.DataFrame({"moment": moment[rows], "pair": pair})
     duplicates = rows[keys.duplicated().to_numpy()]
-    return data.take(np.delete(np.arange(len(data)), duplicates)) if len(duplicates) else data
+    if len(duplicates) == 0:
+        return data
+    keep = np.ones(len(data), dtype=bool)
+    keep[duplicates] = False
+    return data.take(keep)
 
 
 def filter_once(data: Interactions, min_interactions: int) -> Interactions:
@@ -90,6 +99,8 @@ def filter_once(data: Interactions, min_interactions: int) -> Interactions:
     """
     users = np.bincount(data.user) >= min_interactions
     items = np.bincount(data.item) >= min_interactions
+    if users.all() and items.all():
+        return data
     return data.take(users[data.user] & items[data.item])
 
 

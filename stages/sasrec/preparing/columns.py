@@ -10,23 +10,33 @@ import pyarrow.compute as pc
 
 from sasrec.preparing.tables import Table
 
+DECIMAL_COMMA = r"^\s*[+-]?\d+,\d{1,2}\s*$"
 # At most six digits of a number that has more.
 ROUNDED = r"^\s*[+-]?\d([.,]\d{0,5})?[eE]\+?0*([6-9]|[1-9]\d)\s*$"
 
 
 def ratings(table: Table, name: str) -> np.ndarray:
-    """The column as float32 `[N]`, all finite.
+    """The column as float32 `[N]`, all finite. 4,5 means 4.5 where no value has a point.
 
     Raises:
         UserError: a value is missing or is not a finite number.
     """
     expected = "a finite number"
     column = numbers_or_text(table, name, expected)
-    values = cast(table, name, column, pa.float64(), expected).to_numpy()
-    with np.errstate(over="ignore"):  # what is too large becomes infinite and is refused
-        values = values.astype(np.float32)
+    plain = _with_points(column) if is_text(column.type) else column
+    # Rounded by Arrow, since NumPy would hold the float64 twice; too large becomes infinite.
+    exact = cast(table, name, plain, pa.float64(), expected)
+    values = exact.cast(pa.float32(), safe=False).to_numpy()
     refuse(table, name, column, ~np.isfinite(values), expected)
     return values
+
+
+def _with_points(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text with decimal commas as such with points; 1,234 alone may be a thousand, and stays."""
+    sure = pc.any(pc.match_substring_regex(column, DECIMAL_COMMA)).as_py()
+    if not sure or pc.any(pc.match_substring(column, ".")).as_py():
+        return column
+    return pc.replace_substring(column, ",", ".", max_replacements=1)
 
 
 def order_numbers(table: Table, name: str) -> np.ndarray:
@@ -51,7 +61,7 @@ def present(table: Table, name: str) -> pa.ChunkedArray:
     """The column, after a check that no value is null."""
     column = table.columns[name]
     if column.null_count:
-        table.fail(pc.index(column.is_null(), True).as_py(), f"{name!r} is missing")
+        table.lacks(pc.index(column.is_null(), True).as_py(), name)
     return column
 
 
@@ -117,7 +127,7 @@ def wrong(table: Table, name: str, row: int, expected: str) -> NoReturn:
     """Refuse one value."""
     value = table.columns[name][row]
     if is_text(value.type) and not value.as_py().strip():
-        table.fail(row, f"{name!r} is missing")
+        table.lacks(row, name)
     table.fail(row, f"{name!r} is {shown(value)}, expected {expected}")
 
 

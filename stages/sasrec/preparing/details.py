@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sasrec.base.errors import UserError
 from sasrec.data.catalogue import Details
+from sasrec.preparing.tables import check_rows
 from sasrec.preparing.text_tables import TextFormat, read_text
 
 FILM_FORMAT = TextFormat("::", names=("item", "title", "genres"), encoding="latin-1")
@@ -14,7 +15,7 @@ MAPPING_FORMAT = TextFormat(" ", names=("item", "film"))
 
 def read_details(path: Path, form: TextFormat, key: str, columns: Mapping[str, str]) -> Details:
     """The details of each id in `path`; `columns` maps our names to the file's."""
-    table = read_text(path, [key, *columns.values()], form, str(path)).columns
+    table = check_rows(read_text(path, [key, *columns.values()], form, str(path))).columns
     fields = zip(*(table[name].to_pylist() for name in columns.values()), strict=True)
     return Details(tuple(columns), dict(zip(table[key].to_pylist(), fields, strict=True)))
 

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sasrec.preparing.columns import cast, is_text, present, refuse, refuse_type, shown
+from sasrec.preparing.missing import PLACEHOLDERS
 from sasrec.preparing.tables import Table
 
 EXACT = {16: 2**11, 32: 2**24, 64: 2**53}  # whole numbers below this, by a float's bits
 AS_TEXT = "digits were lost: export ids as text"
 ROUNDED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+\d{2,3}")  # as spreadsheets show long numbers
 WHOLE_AS_FLOAT = re.compile(r"([+-]?\d+)\.0+")
-PLACEHOLDERS = frozenset(
-    ("na", "n/a", "#n/a", "nan", "null", "<null>", "(null)", "none", "nil", "\\n", "unknown",
-     "undefined", "missing", "?", "-")
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,8 @@ def ids(table: Table, name: str) -> Ids:
     column = present(table, name)
     if pa.types.is_floating(column.type):  # whole numbers that pandas wrote as floats
         column = _whole(table, name, column)
+    elif pa.types.is_decimal(column.type):
+        column = _whole_decimals(table, name, column)
     if not (pa.types.is_integer(column.type) or is_text(column.type)):
         refuse_type(table, name, "text or whole numbers")
     encoded = column.dictionary_encode().combine_chunks()
@@ -52,7 +52,12 @@ def ids(table: Table, name: str) -> Ids:
     labels = encoded.dictionary.cast(pa.large_string()).to_pylist()
     if is_text(column.type):
         _check_labels(table, name, codes, labels)
-    return Ids(codes, labels, (*_look_alikes(name, labels), *_placeholders(name, codes, labels)))
+    notices = (
+        *_look_alikes(name, labels),
+        *_zero_padded(name, labels),
+        *_placeholders(name, codes, labels),
+    )
+    return Ids(codes, labels, notices)
 
 
 def _whole(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -78,17 +83,27 @@ def _whole(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     return cast(table, name, column, pa.int64(), "a whole number or text")
 
 
+def _whole_decimals(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Decimals without a part behind the point as text, of any number of digits."""
+    text = column.cast(pa.string())
+    if column.type.scale > 0:
+        whole = pc.match_substring_regex(text, r"^-?\d+(\.0*)?$").to_numpy(zero_copy_only=False)
+        refuse(table, name, column, ~whole, "a whole number or text")
+        text = pc.replace_substring_regex(text, r"\..*$", "")
+    return text
+
+
 def _check_labels(table: Table, name: str, codes: np.ndarray, labels: list[str]) -> None:
     known = set(labels)
     for code, label in enumerate(labels):
+        if not label.strip():
+            table.lacks(int(np.argmax(codes == code)), name)
         reason = _what_is_wrong(label, known)
         if reason:
             table.fail(int(np.argmax(codes == code)), f"{name!r} {reason}")
 
 
 def _what_is_wrong(label: str, known: set[str]) -> str | None:
-    if not label.strip():
-        return "is missing"
     if "\n" in label or "\r" in label:
         return "holds a line break"
     if label[-1] in "0123456789":
@@ -125,6 +140,23 @@ def _look_alikes(name: str, labels: Sequence[str]) -> list[str]:
     ]
 
 
+def _zero_padded(name: str, labels: Sequence[str]) -> list[str]:
+    """Ids that differ from another only in zeros before them."""
+    padded = [label for label in labels if label[0] == "0" and len(label) > 1]
+    if not padded:
+        return []
+    known = set(labels)
+    pairs = [(label.lstrip("0") or "0", label) for label in padded]
+    pairs = [(short, label) for short, label in pairs if short in known and short != label]
+    if not pairs:
+        return []
+    short, label = (ascii(one[:60]) for one in pairs[0])
+    return [
+        f"{len(pairs):,} ids of {name!r} differ from another one only in zeros before them, as "
+        f"{label} from {short}; they count as different"
+    ]
+
+
 def _visible(label: str) -> str:
     composed = unicodedata.normalize("NFC", label)
     seen = "".join(c for c in composed if unicodedata.category(c) not in ("Cc", "Cf"))
@@ -139,7 +171,7 @@ def _placeholders(name: str, codes: np.ndarray, labels: Sequence[str]) -> list[s
             count = int(np.count_nonzero(codes == code))
             rows = f"{count:,} row" + "s" * (count != 1)
             notices.append(
-                f"{name!r} is {label!r} in {rows}; if that means a missing id, take these rows "
-                "out of the file"
+                f"{name!r} is {label!r} in {rows}; if that means a missing id, set "
+                "data.missing_id: drop"
             )
     return notices

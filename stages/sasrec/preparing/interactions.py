@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+CHUNK = 1 << 22  # rows
+
 
 @dataclass(frozen=True)
 class Interactions:
@@ -76,16 +78,27 @@ def number_by_time(data: Interactions) -> Interactions:
 
     `data` must be in time order already.
     """
+    return by_user(numbered(data))
+
+
+def by_user(data: Interactions) -> Interactions:
+    """The rows by user, then as they were."""
+    return data.take(np.argsort(data.user, kind="stable"))
+
+
+def numbered(data: Interactions) -> Interactions:
+    """Contiguous codes by first appearance."""
     user, user_ids = _by_appearance(data.user, data.user_ids)
     item, item_ids = _by_appearance(data.item, data.item_ids)
-    numbered = replace(data, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
-    return numbered.take(np.argsort(user, kind="stable"))
+    return replace(data, user=user, item=item, user_ids=user_ids, item_ids=item_ids)
 
 
 def _by_appearance(codes: np.ndarray, labels: list[str]) -> tuple[np.ndarray, list[str]]:
     size = len(codes)
     first = np.full(len(labels), size)
-    first[codes[::-1]] = np.arange(size - 1, -1, -1)  # the last assignment stays
+    for start in range(0, size, CHUNK):  # in parts, since row numbers take twice a code's memory
+        part = codes[start : start + CHUNK]
+        np.minimum.at(first, part, np.arange(start, start + len(part)))
     order = np.argsort(first)[: np.count_nonzero(first < size)]
     rank = np.full(len(labels), -1, dtype=np.int32)
     rank[order] = np.arange(len(order))

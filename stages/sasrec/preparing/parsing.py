@@ -2,54 +2,45 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from sasrec.base.errors import UserError
 from sasrec.data.catalogue import Details
 from sasrec.preparing.details import read_details, read_films, read_mapped_films
 from sasrec.preparing.ids import ids
 from sasrec.preparing.interactions import Interactions, row_numbers
+from sasrec.preparing.item_file import read_item_file
+from sasrec.preparing.local import Reading, checks_of, named, read_any
 from sasrec.preparing.parquet_tables import read_parquet
-from sasrec.preparing.source import Source, from_table, named, only_file
+from sasrec.preparing.source import Meaning, Source, from_table, keys_of, local_path, only_file
 from sasrec.preparing.tables import Table
 from sasrec.preparing.text_tables import TextFormat, read_text
-from sasrec.preparing.times import time_check
+from sasrec.sources.collecting import INTERACTIONS, ITEMS
 from sasrec.sources.datasets import FILMS, MAPPING
-from sasrec.sources.params import Columns
+from sasrec.sources.local_params import Columns
+from sasrec.sources.params import DataParams
 
 RECBOLE = TextFormat("\t")
 SASREC = TextFormat(" ", names=("user", "item"))
 SYNTHETIC = Columns(user="user", item="item", timestamp="timestamp", rating=None, order=None)
 
 
-@dataclass(frozen=True)
-class LocalLayout:
-    """How to read the user's own file.
+def parse(form: str, raw: Path, local: DataParams, label: str) -> Source:
+    """Read the files of one format in `raw`.
 
-    Attributes:
-        label: its name in messages.
-        columns: the names of its columns.
-        time_unit: what numeric times count.
-        quoted: whether fields may be quoted, or quotes are plain characters.
-    """
-
-    label: str
-    columns: Columns
-    time_unit: str
-    quoted: bool
-
-
-def parse(form: str, raw: Path, local: LocalLayout) -> Source:
-    """Read the files of one format in `raw`; `local` matters to the user's own file only.
+    Args:
+        local: how to read the user's own file; no other format needs it.
+        label: that file's name in messages.
 
     Raises:
         UserError: a file is missing or malformed; the message names the file and the line.
     """
     try:
-        return read_local(raw, local) if form == "local" else READERS[form](raw)
+        return read_local(raw, local, label) if form == "local" else READERS[form](raw)
     except FileNotFoundError as error:
         raise UserError(f"a file of {raw} is missing, run download.py again: {error}") from None
 
@@ -61,7 +52,7 @@ def read_recbole(raw: Path) -> Source:
         user="user_id:token", item="item_id:token", timestamp="timestamp:float",
         rating="rating:float", order=None,
     )  # fmt: skip
-    table = read_text(path, named(names), RECBOLE, str(path))
+    table = read_text(path, keys_of(names), RECBOLE, str(path))
     users = read_details(
         raw / "ml-100k.user",
         RECBOLE,
@@ -79,7 +70,7 @@ def read_recbole(raw: Path) -> Source:
         },
     )
     genres = {key: (*row[:2], row[2].replace(" ", "|")) for key, row in items.rows.items()}
-    return from_table(table, names, "s", users, Details(items.columns, genres))
+    return from_table(table, names, Meaning(), users, Details(items.columns, genres))
 
 
 def read_movielens(raw: Path) -> Source:
@@ -90,11 +81,11 @@ def read_movielens(raw: Path) -> Source:
     path = raw / "ratings.dat"
     names = Columns(user="user", item="item", timestamp="timestamp", rating="rating", order=None)
     form = TextFormat("::", names=("user", "item", "rating", "timestamp"))
-    table = read_text(path, named(names), form, str(path))
+    table = read_text(path, keys_of(names), form, str(path))
     form = TextFormat("::", names=("user", "gender", "age", "occupation", "zip"))
     same = {name: name for name in ("age", "gender", "occupation")}
     users = read_details(raw / "users.dat", form, "user", same)
-    return from_table(table, names, "s", users, read_films(raw / FILMS))
+    return from_table(table, names, Meaning(), users, read_films(raw / FILMS))
 
 
 def read_sasrec(raw: Path) -> Source:
@@ -134,22 +125,33 @@ def read_sasrec(raw: Path) -> Source:
 def read_synthetic(raw: Path) -> Source:
     """What the stage download generated."""
     path = raw / "interactions.parquet"
-    table = read_parquet(path, named(SYNTHETIC), str(path))
-    return from_table(table, SYNTHETIC, "s")
+    return from_table(read_parquet(path, keys_of(SYNTHETIC), str(path)), SYNTHETIC, Meaning())
 
 
-def read_local(raw: Path, layout: LocalLayout) -> Source:
-    """The user's own CSV, TSV or Parquet file, by the names of its columns."""
-    path = only_file(raw, "interactions.*")
-    columns, label = layout.columns, layout.label
-    names = named(columns)
-    if path.suffix == ".parquet":
-        table = read_parquet(path, names, label)
-    else:
-        form = TextFormat("\t" if path.suffix == ".tsv" else ",", quoted=layout.quoted)
-        checks = _checks(columns, layout.time_unit)
-        table = read_text(path, names, form, label, checks, columns.timestamp)
-    return from_table(table, columns, layout.time_unit)
+def read_local(raw: Path, params: DataParams, label: str) -> Source:
+    """The user's own file or folder, and what the item file tells."""
+    columns = named(params.columns)
+    checks = checks_of(columns, params.time_unit, params.time_format)
+    time = None if columns.timestamp is None else str(columns.timestamp)
+    reading = Reading(label, params.columns.given, params, checks, time)
+    path = local_path(raw, INTERACTIONS)
+    if path is None:
+        raise UserError(f"{raw} holds no {INTERACTIONS}.*: run download.py")
+    meaning = Meaning(
+        params.time_unit,
+        params.time_format,
+        drop_missing_ids=params.missing_id == "drop",
+        drop_missing_times=params.missing_time == "drop",
+    )
+    # The table has no name here, so that its columns can go as they are read.
+    source = from_table(read_any(path, reading), columns, meaning)
+    pa.default_memory_pool().release_unused()  # else Arrow keeps what the table took
+    path = local_path(raw, ITEMS)
+    if path is None:
+        return source
+    found = read_item_file(path, params.items, source.interactions.item_ids)
+    notices = source.notices + found.notices
+    return replace(source, items=found.details, notices=notices)
 
 
 READERS: Mapping[str, Callable[[Path], Source]] = {
@@ -169,22 +171,3 @@ def _whole_numbers(table: Table, name: str) -> np.ndarray:
         row = int(np.argmax(codes == wrong[0]))
         table.fail(row, f"{name!r} is {labels[wrong[0]]!r}, expected a whole number from 1")
     return np.array(labels, dtype=object).astype(np.int32)[codes]
-
-
-def _checks(columns: Columns, time_unit: str) -> dict[str, Callable[[str], bool]]:
-    """For each column whether a text may be a value of it."""
-    checks: dict[str, Callable[[str], bool]] = {
-        name: lambda text: text.strip() != "" for name in (columns.user, columns.item)
-    }
-    if columns.timestamp is not None:
-        checks[columns.timestamp] = time_check(time_unit)
-    numeric = [name for name in (columns.rating, *columns.orders) if name is not None]
-    return checks | dict.fromkeys(numeric, _is_number)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

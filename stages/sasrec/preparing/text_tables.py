@@ -5,9 +5,10 @@ Reading is vectorised; only when it fails is the text walked through to find the
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -17,9 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from sasrec.base.errors import UserError
+from sasrec.preparing.plain_bytes import one_character, open_plain, recoded, to_utf8
 from sasrec.preparing.row_shape import RowShape
-from sasrec.preparing.tables import Table, check_names, check_rows, first_line, listed
+from sasrec.preparing.tables import Table, check_names, first_line, listed
 from sasrec.preparing.text_scan import TextScan
+
+SEPARATOR = "\x1f"  # stands in for a delimiter of several characters
+VALUE = re.compile(r"\s*[+-]?\d[\d.:TZ+ -]*\s*")  # a number or a date: no column's name
+
+
+class NotTextError(UserError):
+    """Bytes that mean nothing in the encoding that was assumed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class TextFormat:
     """How a text file's fields are told apart.
 
     Attributes:
-        delimiter: one character; or "::" as in MovieLens, for files without quotes.
+        delimiter: one character; or several, as in MovieLens ("::"), for files without quotes.
         names: the fields' names, or None where the first line states them.
         quoted: whether a field may be quoted, and then hold delimiters and line breaks.
     """
@@ -39,8 +48,8 @@ class TextFormat:
 
     @property
     def separator(self) -> str:
-        """The one character that Arrow needs; no file of MovieLens holds this one."""
-        return "\x1f" if self.delimiter == "::" else self.delimiter
+        """The one character that Arrow needs."""
+        return SEPARATOR if len(self.delimiter) > 1 else self.delimiter
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,15 @@ class TextRows:
     label: str
 
     def open(self) -> BinaryIO:
-        """The bytes, with delimiters of one character."""
-        if self.form.delimiter == "::":
-            separator = self.form.separator.encode()
-            return io.BytesIO(self.path.read_bytes().replace(b"::", separator))
-        return self.path.open("rb")
+        """The text as UTF-8, with delimiters of one character."""
+        form = self.form
+        stream = open_plain(self.path, self.label)
+        if form.encoding != "utf-8":
+            stream = recoded(stream, self.label, to_utf8(form.encoding, self.label))
+        if len(form.delimiter) > 1:
+            change = one_character(form.delimiter.encode(), SEPARATOR.encode(), self.label)
+            stream = recoded(stream, self.label, change)
+        return stream
 
     def header(self) -> list[str]:
         """The fields' names, as stated by the first row or by the format."""
@@ -93,11 +106,10 @@ class TextRows:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The first line (from 1) and the fields of every row that is not empty."""
-        encoding = "utf-8-sig" if self.form.encoding == "utf-8" else self.form.encoding
         quoting = csv.QUOTE_MINIMAL if self.form.quoted else csv.QUOTE_NONE
         # What is not text is kept as it is, since it may stand in a column that nobody reads.
         errors = "surrogateescape"
-        with io.TextIOWrapper(self.open(), encoding, errors=errors, newline="") as stream:
+        with io.TextIOWrapper(self.open(), "utf-8-sig", errors=errors, newline="") as stream:
             reader = csv.reader(stream, delimiter=self.form.separator, quoting=quoting)
             line = 1
             for row in reader:
@@ -107,8 +119,7 @@ class TextRows:
 
     def _check_text(self, line: int, value: str) -> None:
         if any("\udc80" <= character <= "\udcff" for character in value):
-            encoding = self.form.encoding.upper()
-            raise UserError(f"{self.label}, line {line}: not {encoding} text")
+            raise NotTextError(f"{self.label}, line {line}: not UTF-8 text")
 
 
 def read_text(
@@ -131,7 +142,7 @@ def read_text(
     csv.field_size_limit(sys.maxsize)  # Arrow has no limit
     rows = TextRows(path, form, label)
     header = rows.header()
-    check_names(names, header, label)
+    check_names(names, header, label, _headless(header))
     shape = RowShape(
         delimiter=form.separator,
         width=len(header),
@@ -143,7 +154,7 @@ def read_text(
         scan.run(stream)
     columns = _parse(rows, header, names, scan)
     assert scan.rows == columns.num_rows + (form.names is None), "a row was lost or made up"
-    return check_rows(_without_headers(rows, columns, names))
+    return _without_headers(rows, columns, names)
 
 
 def _parse(rows: TextRows, header: list[str], names: list[str], scan: TextScan) -> pa.Table:
@@ -153,9 +164,7 @@ def _parse(rows: TextRows, header: list[str], names: list[str], scan: TextScan) 
         quote_char='"' if scan.has_quotes else False,
         newlines_in_values=scan.has_long_fields,
     )
-    read = pacsv.ReadOptions(
-        column_names=form.names, encoding=form.encoding, block_size=scan.longest_block
-    )
+    read = pacsv.ReadOptions(column_names=form.names, block_size=scan.longest_block)
     convert = pacsv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), include_columns=names
     )
@@ -168,18 +177,23 @@ def _parse(rows: TextRows, header: list[str], names: list[str], scan: TextScan) 
 
 def _without_headers(rows: TextRows, columns: pa.Table, names: list[str]) -> Table:
     """Leave out rows that repeat the header in all these columns."""
+    table = Table(columns, rows.label, lambda row: f"line {rows.line(row)}")
     repeated = np.flatnonzero(pc.equal(columns[names[0]], names[0]).to_numpy())
     for name in names[1:]:
         same = pc.equal(columns[name].take(repeated), name).to_numpy()
         repeated = repeated[same]
     if rows.form.names is not None or len(repeated) == 0:
-        return Table(columns, rows.label, lambda row: f"line {rows.line(row)}")
+        return table
     keep = np.ones(columns.num_rows, dtype=bool)
     keep[repeated] = False
-    kept = np.flatnonzero(keep)
-    return Table(
-        columns.filter(pa.array(keep)),
-        rows.label,
-        lambda row: f"line {rows.line(int(kept[row]))}",
-        repeated_headers=len(repeated),
+    return replace(table.keeping(keep), repeated_headers=len(repeated))
+
+
+def _headless(header: list[str]) -> str:
+    """A hint where the first line looks like a row."""
+    if not any(VALUE.fullmatch(name) for name in header):
+        return ""
+    return (
+        " (if the first line is a row and no header, give data.columns by position, from 0: "
+        "user: 0, item: 1, …)"
     )

@@ -8,13 +8,13 @@ import numpy as np
 
 from sasrec.preparing.columns import shown, wrong
 from sasrec.preparing.tables import Table
+from sasrec.preparing.time_formats import SPREADSHEET_DAYS
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Seconds since 1970. A number of the year 1970 is a small one: a date as digits, a day number,
 # a missing time, the wrong unit.
 EARLIEST = int(datetime(1971, 1, 1, tzinfo=UTC).timestamp())
 LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
-SPREADSHEET_DAYS = (25_569, 73_051)  # 1970 and 2100, in days since 1899-12-30
 CALENDAR = {8: "YYYYMMDD", 10: "YYYYMMDDhh", 12: "YYYYMMDDhhmm", 14: "YYYYMMDDhhmmss"}
 SPAN = "a time from 1971 to 2099"
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,2})?")
@@ -57,14 +57,16 @@ def _hint(value: float, unit: str) -> str:
     """What a number may be that is no time in its unit."""
     pattern = _calendar_pattern(value)
     if pattern:
-        return f"; it looks like {pattern}: write it as an ISO 8601 date, such as 2020-07-05"
+        return f"; it looks like {pattern}: set data.time_format: compact"
     for other, per_second in PER_SECOND.items():
         if other != unit and EARLIEST <= value / per_second < LATEST:
             day = datetime.fromtimestamp(value // per_second, tz=UTC).date()
             return f"; with data.time_unit: {other} it would be {day}"
     if SPREADSHEET_DAYS[0] <= value < SPREADSHEET_DAYS[1]:
         day = datetime.fromtimestamp((value - SPREADSHEET_DAYS[0]) * 86_400, tz=UTC).date()
-        return f"; as a spreadsheet's day number it would be {day}: export it as an ISO 8601 date"
+        return (
+            f"; as a spreadsheet's day number it would be {day}: set data.time_format: spreadsheet"
+        )
     if value == 0:
         return " (a missing time, written as 0?)"
     if value > 0:
@@ -96,7 +98,7 @@ def _refuse_digits(table: Table, name: str, values: np.ndarray) -> None:
         table.fail(
             0,
             f"{name!r} is {shown(table.columns[name][0])}, and like it all look like {pattern}: "
-            "write them as ISO 8601 dates, such as 2020-07-05T12:00",
+            "set data.time_format: compact",
         )
 
 

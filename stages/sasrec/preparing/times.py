@@ -17,9 +17,18 @@ from sasrec.preparing.columns import (
     refuse_rounded,
     refuse_type,
     trimmed,
+    wrong,
 )
 from sasrec.preparing.tables import Table
+from sasrec.preparing.time_formats import (
+    WAYS,
+    by_pattern,
+    form_of,
+    iso_text,
+    spreadsheet_seconds,
+)
 from sasrec.preparing.time_range import PER_SECOND, check_range, could_be_time, refuse_number
+from sasrec.sources.local_params import AUTO
 
 DATE = r"^\d{4}-\d"
 ISO_8601 = (
@@ -39,8 +48,10 @@ class Times:
     unit: str
 
 
-def times(table: Table, name: str, unit: str) -> Times:
+def times(table: Table, name: str, unit: str, form: str = AUTO) -> Times:
     """The column's times, none rounded.
+
+    `form` is data.time_format; of auto holds:
 
     Numbers count in `unit`; where some have decimals, all are returned in the coarsest finer
     unit that holds each exactly. Text may be ISO 8601 dates instead, which are UTC unless they
@@ -55,6 +66,8 @@ def times(table: Table, name: str, unit: str) -> Times:
     kind = column.type
     if pa.types.is_timestamp(kind):
         found, dates = Times(column.cast(pa.int64()).to_numpy(), kind.unit), True
+    elif form != AUTO and not pa.types.is_date(kind):
+        found, dates = _by_form(table, name, form), True
     elif pa.types.is_date(kind):
         found, dates = _days(column), True
     elif is_text(kind) and pc.match_substring_regex(trimmed(column[:1])[0], DATE).as_py():
@@ -67,9 +80,21 @@ def times(table: Table, name: str, unit: str) -> Times:
     return found
 
 
-def time_check(unit: str) -> Callable[[str], bool]:
-    """Whether a text may be a time, when numbers count in `unit`."""
+def time_check(unit: str, form: str = AUTO) -> Callable[[str], bool]:
+    """Whether a text may be a time, when numbers count in `unit` or dates are in a form."""
+    if form != AUTO:
+        return lambda text: sum(character.isdigit() for character in text) >= 4
     return lambda text: could_be_time(text.strip(), unit)
+
+
+def _by_form(table: Table, name: str, form: str) -> Times:
+    """Times in one of the forms that only data.time_format tells."""
+    if form == "spreadsheet":
+        return Times(spreadsheet_seconds(table, name), "s")
+    if form in WAYS:
+        return _iso_dates(table, name, iso_text(table, name, form))
+    values, unit = by_pattern(table, name, form)
+    return _coarsest(values, unit, "s")
 
 
 def _days(column: pa.ChunkedArray) -> Times:
@@ -85,9 +110,12 @@ def _numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> Tim
     decimals = f"up to {digits} decimals" if digits else "no decimals"
     expected = f"a time as a number (data.time_unit: {unit}, {decimals}) or as an ISO 8601 date"
     kind = column.type
+    if is_text(kind):
+        expected += "; for dates in another form set data.time_format"
     if is_text(kind) and pc.all(pc.match_substring_regex(column, WHOLE)).as_py():  # the usual case
         return Times(column.cast(pa.int64()).to_numpy(), unit)
     refuse_rounded(table, name, column)
+    _refuse_other_forms(table, name, column)
     if pa.types.is_integer(kind):
         return Times(cast(table, name, column, pa.int64(), expected).to_numpy(), unit)
     if pa.types.is_floating(kind):
@@ -105,6 +133,16 @@ def _numbers(table: Table, name: str, column: pa.ChunkedArray, unit: str) -> Tim
         row = int(np.argmin(fits))
         refuse_number(table, name, row, float(exact[row].as_py()), unit)
     return _coarsest(nanoseconds, "ns", unit)
+
+
+def _refuse_other_forms(table: Table, name: str, column: pa.ChunkedArray) -> None:
+    """Refuse a date that data.time_format has a name for, with that name."""
+    if not is_text(column.type):
+        return
+    first = trimmed(column[:1])[0].as_py()
+    form = form_of(first, column)
+    if form:
+        wrong(table, name, 0, f"a number or an ISO 8601 date; set data.time_format: {form}")
 
 
 def _int64_of_decimals(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,9 @@ from sasrec.sources.params import DataParams
 from sasrec.sources.source_facts import SourceFacts
 from sasrec.sources.synthetic import write_synthetic
 
-LOCAL_SUFFIXES = (".csv", ".tsv", ".parquet")
+INTERACTIONS, ITEMS = "interactions", "items"  # the user's own files, whatever their suffixes
+PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")  # what may follow another suffix
+HIDDEN = ("_", ".")  # as Spark's _SUCCESS, and checksums beside parts
 
 
 def collect(
@@ -35,7 +37,8 @@ def collect(
             origin = "; ".join([origin, *(one.origin for one in dataset.companions.downloads)])
             licence = f"{licence}; {dataset.companions.licence}"
     elif dataset.format == "local":
-        _copy_local(Path(params.path), folder)
+        _copy_local(Path(params.path), folder, INTERACTIONS, "data.path")
+        _copy_local(Path(params.items.path), folder, ITEMS, "data.items.path")
         origin = Path(params.path).name  # without its folder, which differs between machines
     else:
         size = params.synthetic.model_dump()
@@ -44,7 +47,11 @@ def collect(
     return SourceFacts(
         dataset=params.name,
         origin=origin,
-        sha256={path.name: digest(path, "sha256") for path in sorted(folder.iterdir())},
+        sha256={
+            path.relative_to(folder).as_posix(): digest(path, "sha256")
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        },
         licence=licence,
         citation=dataset.citation,
     )
@@ -83,15 +90,29 @@ def unpack(source: Path, dataset: Dataset, folder: Path) -> None:
             assert expected in (None, digest(target, "sha256")), member
 
 
-def _copy_local(path: Path, folder: Path) -> None:
-    suffix = path.suffix.lower()
+def _copy_local(path: Path, folder: Path, stem: str, key: str) -> None:
+    """Copy the user's file, or the files below a folder, into `folder` under the name `stem`."""
     if path.is_dir():
-        raise UserError(f"data.path = {str(path)!r} is a folder, expected a file")
-    if suffix not in LOCAL_SUFFIXES:
-        allowed = ", ".join(LOCAL_SUFFIXES)
-        raise UserError(f"data.path = {str(path)!r}: expected a file named *{allowed}")
+        _copy_folder(path, folder / stem, key)
+        return
     if not path.is_file():
-        raise UserError(f"data.path = {str(path)!r}: there is no such file")
+        raise UserError(f"{key} = {str(path)!r}: there is no such file")
     if path.stat().st_size == 0:
-        raise UserError(f"data.path = {str(path)!r}: the file is empty")
-    shutil.copyfile(path, folder / f"interactions{suffix}")
+        raise UserError(f"{key} = {str(path)!r}: the file is empty")
+    count = 2 if path.suffix.lower() in PACKED else 1
+    shutil.copyfile(path, folder / f"{stem}{''.join(path.suffixes[-count:]).lower()}")
+
+
+def _copy_folder(path: Path, target: Path, key: str) -> None:
+    parts = [
+        part
+        for part in (found.relative_to(path) for found in sorted(path.rglob("*")))
+        if not any(name.startswith(HIDDEN) for name in part.parts) and (path / part).is_file()
+    ]
+    if not parts:
+        raise UserError(
+            f"{key} = {str(path)!r} is a folder without files (those named _… and .… do not count)"
+        )
+    for part in parts:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path / part, target / part)

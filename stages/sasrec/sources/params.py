@@ -7,46 +7,10 @@ from pydantic import Field, field_validator, model_validator
 
 from sasrec.base.params import Section
 from sasrec.sources.datasets import DATASETS
+from sasrec.sources.local_params import Columns, ItemFile, Text, TimeFormat
 
 Name = Annotated[str, Field(min_length=1)]
 Size = Annotated[int, Field(ge=1, le=2**31 - 2)]  # ids are int32, and 0 is padding
-
-
-class Columns(Section):
-    """The column names of the user's own file; all but user and item may be absent (null).
-
-    `order` names numbers that order rows of the same time, or instead of it.
-    """
-
-    user: Name
-    item: Name
-    timestamp: Name | None
-    rating: Name | None
-    order: str | list[str] | None
-
-    @field_validator("order", mode="before")
-    @classmethod
-    def _names(cls, order: object) -> object:
-        names = order if isinstance(order, list) else [order]
-        right = bool(names) and all(isinstance(name, str) and name for name in names)
-        if order is not None and not right:
-            raise ValueError("should be null, a name, or a list of names")
-        return order
-
-    @property
-    def orders(self) -> tuple[str, ...]:
-        """The columns of `order`, the first before the next ones."""
-        if self.order is None:
-            return ()
-        return (self.order,) if isinstance(self.order, str) else tuple(self.order)
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        names = [self.user, self.item, self.timestamp, self.rating, *self.orders]
-        named = [name for name in names if name is not None]
-        if len(set(named)) < len(named):
-            raise ValueError(f"a column is named twice: {', '.join(map(repr, named))}")
-        return self
 
 
 class Synthetic(Section):
@@ -67,14 +31,17 @@ class Synthetic(Section):
         return self
 
 
-class DataParams(Section):
+class DataParams(Text):
     """Which interactions to get, and how to clean them."""
 
     name: str
     path: Name
     columns: Columns
     time_unit: Literal["s", "ms", "us", "ns"]
-    quoted: bool
+    time_format: TimeFormat
+    missing_time: Literal["refuse", "drop"]
+    missing_id: Literal["refuse", "drop"]
+    items: ItemFile
     min_rating: float | None
     min_interactions: Annotated[int, Field(ge=1)]
     filter: Literal["once", "k-core"]

@@ -64,6 +64,13 @@ class Split:
     test_users: np.ndarray
     test_ends: np.ndarray
 
+    @property
+    def unseen_share(self) -> float:
+        """The share of test targets whose item is in no training sequence."""
+        trained = np.zeros(int(self.whole.items.max()) + 1, dtype=bool)
+        trained[self.prefixes(self.train_ends).items] = True
+        return float(np.mean(~trained[self.whole.items[self.test_ends[self.test_users]]]))
+
     def prefixes(self, ends: np.ndarray) -> Sequences:
         """Each user's interactions before `ends` (int64 [U + 1])."""
         position = np.arange(len(self.whole.items))

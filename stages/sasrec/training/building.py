@@ -56,8 +56,8 @@ def build(
         hidden_size=config.hidden_size,
         max_length=config.max_length,
     )
-    loops = params.precision == "float32" and not params.compile
-    prepare(model, objective.loss, kernels=params.kernels, loops=loops, report=report)
+    how = {"loops": not params.compile, "mixed": params.precision != "float32"}
+    prepare(model, objective.loss, kernels=params.kernels, **how, report=report)
     layout = layout_for(model, compiled=params.compile)
     columns = columns_in(needs_of(settings))
     reader = SequenceReader(sequences, config.max_length, device, layout=layout, columns=columns)

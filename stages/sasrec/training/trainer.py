@@ -143,15 +143,13 @@ class Trainer:
 
     def loss(self, batch: TrainingBatch, prepared: Any) -> Tensor:
         """The sum of losses over the batch's real positions."""
-        return self.objective(self.model, self._encode, batch, prepared)
+        mixed = self.params.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            return self.objective(self.model, self._encode, batch, prepared)
 
     def _encode(self, batch: Batch) -> Tensor:
         """States [T, D], float32."""
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.params.precision == "bfloat16"
-        ):
-            states = self._forward(batch)
-        return states.to(self.model.item_embedding.dtype)
+        return self._forward(batch).to(self.model.item_embedding.dtype)
 
     def _prepared_together(self, batches: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """The batches in turn, as many at a time as are prepared at once."""

@@ -18,12 +18,9 @@ negative where dropout drops them; those of a sequence, L (L + 1) / 2 a head, be
 entry in `triangles`.
 """
 
-import math
-
 import numpy as np
-from numba import types
-from numba.extending import overload
 
+from sasrec.kernels.loops.exponential import power_of
 from sasrec.kernels.loops.matrix import (
     ZERO,
     add_transposed_products,
@@ -35,36 +32,10 @@ from sasrec.kernels.loops.matrix import (
 )
 from sasrec.kernels.loops.position import clear
 from sasrec.kernels.loops.tile import ROWS, VECTOR
-from sasrec.kernels.parts import ANY_ORDER, compiled, inner
+from sasrec.kernels.parts import compiled, inner
 
 SHORT = 16  # up to so many positions scores are inner products, beyond it rows of sums
 ONE = np.float32(1)
-
-
-def exp_single(x):
-    """e^x for float32 x <= 0, to 2e-7 of itself, by a polynomial (Cephes, expf) that vectorises."""
-    x = max(x, np.float32(-87))
-    power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    rest = x - power * np.float32(0.693359375) + power * np.float32(2.12194440e-4)
-    y = np.float32(1.9875691500e-4)
-    y = y * rest + np.float32(1.3981999507e-3)
-    y = y * rest + np.float32(8.3334519073e-3)
-    y = y * rest + np.float32(4.1665795894e-2)
-    y = y * rest + np.float32(1.6666665459e-1)
-    y = y * rest + np.float32(5.0000001201e-1)
-    y = y * rest * rest + rest + ONE
-    two_to_power = np.int32((np.int32(power) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return y * two_to_power
-
-
-def _exp(x):
-    """e^x for x <= 0, by the type of x; for compiled functions only."""
-    return math.exp(x)
-
-
-@overload(_exp, jit_options={"forceinline": True, "fastmath": ANY_ORDER, "error_model": "numpy"})
-def _exp_of_type(x):
-    return exp_single if x == types.float32 else lambda x: math.exp(x)
 
 
 def _max_of(row, count):
@@ -117,7 +88,7 @@ def _softmax(score, count):
     largest = _largest(score, count)
     total = ZERO
     for j in range(count):
-        power = _exp(score[j] - largest)
+        power = power_of(score[j] - largest)
         score[j] = power
         total += power
     share = ONE / total
