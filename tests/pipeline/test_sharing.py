@@ -43,13 +43,12 @@ def clones(pipeline, tmp_path_factory):
     shutil.copytree(
         ROOT / "stages", trained / "stages", ignore=shutil.ignore_patterns("__pycache__")
     )
+    shutil.copytree(ROOT / "examples", trained / "examples")  # which data.path may name
     for name in KEPT:
         (trained / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, trained / name)
     params = yaml.safe_load((trained / "params.yaml").read_text())
-    (trained / "mine.csv").write_text("user,item\n")
-    data = SECTIONS["data"] | {"name": "local", "path": "mine.csv"}
-    (trained / "params.yaml").write_text(yaml.safe_dump(params | {"data": data}))
+    (trained / "params.yaml").write_text(yaml.safe_dump(params | {"data": SECTIONS["data"]}))
     call(trained, "git init --quiet --initial-branch=main && git init --quiet --bare ../hub.git")
     call(trained, "git remote add origin ../hub.git && dvc commit --force --quiet")
     return trained, place / "teammate"
