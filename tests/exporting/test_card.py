@@ -82,6 +82,8 @@ def test_data_and_parameters(card, run):
                 assert f"| `{section}.{key}` | {code(value)} |" in card
     assert f"epoch {model['best_epoch']} is kept, the best on validation; seed 1." in card
     assert "12.5% of interactions have the same time" in card
+    assert "6.2% of users' last items are in nobody's training" in card
+    assert "fewer than 3" not in card
 
 
 def test_texts_of_strangers_are_texts(card):

@@ -21,6 +21,7 @@ DATA = {
     "density": 0.257,
     "sequence_length": {"mean": 4.379, "median": 4.0, "max": 7},
     "equal_time_share": 0.125,
+    "checks": {"unseen_targets": 0.0625, "short_histories": 0.0},
     "dropped": {"duplicates": 3, "min_rating": 0},
 }
 

@@ -39,6 +39,14 @@ def _of_data(run: RunFacts) -> Iterator[str]:
         )
     if not run.description.data.has_timestamps:
         yield "The data has no times; the order of the file was taken for the order of events."
+    checks = run.data.get("checks", {})
+    if checks.get("unseen_targets"):
+        yield (
+            f"{checks['unseen_targets']:.1%} of users' last items are in nobody's training "
+            "sequence."
+        )
+    if checks.get("short_histories"):
+        yield f"{checks['short_histories']:.1%} of users have fewer than 3 interactions."
 
 
 def _of_metrics(run: RunFacts) -> Iterator[str]:
@@ -62,4 +70,4 @@ def _of_metrics(run: RunFacts) -> Iterator[str]:
                     f"{other:.4f} is not below the model's interval."
                 )
     if "cold" not in run.test:
-        yield "Items that training never saw were not tested."
+        yield "New items were not tested on their own (`split.cold_items`)."
