@@ -46,10 +46,7 @@ METRICS = Path("metrics/test.json")
 DETAILS = Path("metrics/test_details.json")
 BASELINES = Path("metrics/baselines.json")
 INTERVALS = Path("metrics/intervals.json")
-TABLES = {
-    name: Path(f"plots/{name}.csv")
-    for name in ("training", "validation", "by_history_length", "by_rank")
-}
+TABLES = {name: Path(f"plots/{name}.csv") for name in ("by_history_length", "by_rank")}
 TRAINING_PLOT = Path("plots/training.png")
 BY_LENGTH_PLOT = Path("plots/by_history_length.png")
 BY_RANK_PLOT = Path("plots/by_rank.png")
@@ -101,8 +98,7 @@ def main() -> None:
         write_json(new[DETAILS], details)
         write_json(new[BASELINES], baselines)
         write_json(new[INTERVALS], result.intervals)
-        tables = {"training": training, "validation": validation}
-        tables |= {"by_history_length": result.by_length, "by_rank": result.by_rank}
+        tables = {"by_history_length": result.by_length, "by_rank": result.by_rank}
         for name, table in tables.items():
             write_csv(new[TABLES[name]], table)
         draw_training(training, validation, description.best_epoch, new[TRAINING_PLOT])

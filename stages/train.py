@@ -4,13 +4,15 @@ Reads   data/split/train/, data/split/valid/, sections `model`, `objective` and 
         params.yaml, and evaluate.filter_seen; checks the section `evaluate` too
 Writes  data/model/          model.safetensors, model.json (what rebuilds it),
                              training.csv, validation.csv (curves, a row an epoch)
+        plots/               the same curves, for DVC; while training runs, those so far
         metrics/train.json   best epoch and its NDCG@10 on validation: what DVC's tables show
         metrics/train_details.json   losses, all validation metrics, what `auto` became
         .cache/timings/      speed, which is not the same twice (no output of the stage)
+        .cache/checkpoints/  where the same command goes on if training is interrupted, until then
 """
 
 import sasrec.machine.threads  # isort: skip  # noqa: F401, before torch
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -34,10 +36,13 @@ from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce, needs_of
 from sasrec.training.fitting import fit
+from sasrec.training.identity import identity_of
+from sasrec.training.live_curves import LiveCurves
 from sasrec.training.memory_need import Settings, check_memory
 from sasrec.training.new_items import check_features, fill_new_items, fills_new_items
 from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.refitting import check_refit, refit, with_targets
+from sasrec.training.resuming import keeping, of_processes
 from sasrec.training.timings import keep_timing
 from sasrec.training.trainer import TrainParams
 
@@ -46,8 +51,9 @@ VALID = Path("data/split/valid")
 MODEL = Path("data/model")
 METRICS = Path("metrics/train.json")
 DETAILS = Path("metrics/train_details.json")
+CURVES = {name: Path(f"plots/{name}.csv") for name in ("training", "validation")}
 SPLIT_AGAIN = "run `python stages/split.py` again"
-OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS, DETAILS))
+OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS, DETAILS, *CURVES.values()))
 
 
 def main() -> None:
@@ -60,20 +66,32 @@ def main() -> None:
     settings, inputs = read_inputs(model_params, objective_params, params)
     if not is_launched():
         check_memory(settings, inputs.sequences, inputs.dataset.num_items, device)
+    live = LiveCurves(CURVES)
     if params.processes > 1 and not is_launched():
-        with OUTPUTS.of_children():
+        with of_processes(), OUTPUTS.of_children(), live.until_replaced():
             launch(params.processes)
         return
 
     keep_freed_memory()
-    with world(device) as processes, OUTPUTS.new() if processes.is_first else nullcontext() as new:
+    filter_seen = evaluate_params.filter_seen
+    with ExitStack() as stack:
+        processes = stack.enter_context(world(device))
         report = partial(print, flush=True) if processes.is_first else _say_nothing
+        identity = partial(
+            identity_of,
+            *(settings, filter_seen, (TRAIN, VALID), device, processes, Path(__file__)),
+        )
+        keeper = stack.enter_context(keeping(identity, processes, report))
+        progress, watchers, new = keeper.progress, [keeper], None
+        if processes.is_first:
+            new = stack.enter_context(OUTPUTS.new())
+            stack.enter_context(live.until_replaced())
+            watchers.append(live)
         trainer = build(
             *(settings, inputs.sequences, inputs.dataset.num_items, device),
             processes=processes,
             report=report,
         )
-        filter_seen = evaluate_params.filter_seen
         for line in introduce(trainer, inputs, filter_seen):
             report(line)
         validation = partial(
@@ -81,7 +99,10 @@ def main() -> None:
             *(trainer.model, trainer.reader, inputs.targets, trainer.objective.loss),
             filter_seen=filter_seen,
         )
-        history = fit(trainer, validation, report)
+        history = progress.history
+        if not progress.refitted:
+            keeper.restore(trainer)
+            history = fit(trainer, validation, report, progress, watchers)
         refitted, filled, sequences = None, None, inputs.sequences
         if params.refit:
             sequences = with_targets(sequences, inputs.targets)
@@ -90,7 +111,8 @@ def main() -> None:
                 processes=processes,
                 report=_say_nothing,
             )
-            refitted = refit(trainer, history.best_epoch, report)
+            keeper.restore(trainer)
+            refitted = refit(trainer, progress, report, watchers)
         if fills_new_items(params):
             filled = fill_new_items(trainer.model, inputs.features, sequences)
             report(f"{filled:,} items that training never saw: embeddings from genres and years")
@@ -102,7 +124,8 @@ def main() -> None:
             )
             save_model(new[MODEL], trainer.model, description)
             for name, curve in curves(history).items():
-                write_csv(new[MODEL] / f"{name}.csv", curve)
+                for path in (new[MODEL] / f"{name}.csv", new[CURVES[name]]):
+                    write_csv(path, curve)
             sampled_name = inputs.targets.sampled_name
             details = train_details(history, settings.model, sampled_name, refitted)
             write_json(new[DETAILS], details)

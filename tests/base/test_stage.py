@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 
@@ -50,6 +51,21 @@ def test_a_users_mistake_is_one_line(monkeypatch, capsys):
 def test_interrupted(monkeypatch, capsys):
     assert end_of(monkeypatch, raising(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_terminated_is_interrupted(monkeypatch, capsys):
+    def main():
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("it goes on")
+
+    assert end_of(monkeypatch, main) == 143
+    assert capsys.readouterr().err == "interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_who_is_interrupted_may_say_more(monkeypatch, capsys):
+    assert end_of(monkeypatch, raising(KeyboardInterrupt("interrupted: do it again"))) == 130
+    assert capsys.readouterr().err == "interrupted: do it again\n"
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])

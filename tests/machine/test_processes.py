@@ -143,7 +143,7 @@ def test_a_bug_keeps_its_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("number", "code", "said"),
     [
-        (signal.SIGTERM, 143, ""),
+        (signal.SIGTERM, 143, "interrupted\n"),
         (signal.SIGINT, 130, "interrupted\n"),
         (signal.SIGKILL, -signal.SIGKILL, ""),
         (signal.SIGHUP, -signal.SIGHUP, ""),

@@ -70,12 +70,12 @@ def test_what_train_trains(folder, monkeypatch):
     set_params(folder, train__seed=5, train__epochs=2, model__num_heads=2, evaluate__seed=77)
     seen = {}
 
-    def fit_seen(trainer, validate, report):
+    def fit_seen(trainer, validate, *others):
         model = trainer.model
         seen["weights"] = {name: weight.clone() for name, weight in model.state_dict().items()}
         seen["validation"] = validate()
         seen["trainer"] = trainer
-        seen["history"] = fitting.fit(trainer, validate, report)
+        seen["history"] = fitting.fit(trainer, validate, *others)
         return seen["history"]
 
     monkeypatch.setattr(train, "fit", fit_seen)

@@ -16,6 +16,7 @@ from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.model.checkpoint import load_model
+from sasrec.training.fitting import History, Progress
 from sasrec.training.refitting import check_refit, refit, with_targets
 
 rows_with_targets = st.lists(
@@ -42,7 +43,7 @@ def test_targets_come_to_the_end_of_their_users(rows):
 def test_it_trains_for_so_many_epochs_at_the_same_rates(average):
     params = {"epochs": 5, "schedule": "cosine", "average": average, "loops": False}
     trainer, other, lines = trainer_of(**params), trainer_of(**params), []
-    stats = refit(trainer, 3, lines.append)
+    stats = refit(trainer, Progress(History(best_epoch=3)), lines.append)
     expected = [other.run_epoch(epoch) for epoch in (1, 2, 3)]
     assert stats.loss == expected[-1].loss
     with other.averaged():

@@ -4,9 +4,11 @@ import argparse
 import io
 import os
 import re
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import (
     EACCES,
     EBUSY,
@@ -24,6 +26,7 @@ from errno import (
     EROFS,
     ETXTBSY,
 )
+from types import FrameType
 from typing import NoReturn
 
 from sasrec.base.errors import UserError, printable
@@ -42,6 +45,10 @@ NO_MEMORY = re.compile(
     re.IGNORECASE,
 )
 ASKED = re.compile(r"[Tt]ried to allocate ([\d.,]+ \w+)")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a script as Ctrl-C does."""
 
 
 def run_stage(main: Callable[[], None], description: str | None) -> None:
@@ -63,18 +70,20 @@ def run_main(main: Callable[[], None], *, failed: int = 1) -> None:
     """Call `main`; end the process with one sentence on stderr where the user can mend it.
 
     Exit codes: `failed` for a `UserError`, for memory that does not suffice, and for an error of
-    the operating system that has an explanation (no space, no permission); 130 for Ctrl-C. A bug
-    keeps its traceback. Who stops reading the output, such as `head`, ends the process without a
-    word. A process that another one started to train with (parent.py) tells that one instead.
+    the operating system that has an explanation (no space, no permission); 130 for Ctrl-C and 143
+    for SIGTERM, with the text of the KeyboardInterrupt or "interrupted". A bug keeps its
+    traceback. Who stops reading the output, such as `head`, ends the process without a word. A
+    process that another one started to train with (parent.py) tells that one instead.
     """
     _print_anywhere()
     parent = Parent.from_environment()
     try:
-        main()
+        with _raising_terminated(unless=parent is not None):
+            main()
         _flush()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        print(printable(str(stop) or "interrupted"), file=sys.stderr)
+        sys.exit(128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT))
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         _drop_output()
         sys.exit(failed)
@@ -85,6 +94,27 @@ def run_main(main: Callable[[], None], *, failed: int = 1) -> None:
         if sentence is None:
             raise
         _fail(sentence, failed)
+
+
+@contextmanager
+def _raising_terminated(*, unless: bool) -> Iterator[None]:
+    """Let SIGTERM raise `Terminated` in the block, so that what is to be tidied is.
+
+    Args:
+        unless: for a process whose parent tidies up for it, so that it ends at once.
+    """
+    if unless or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _print_anywhere() -> None:

@@ -39,6 +39,12 @@ class World:
             distributed.all_reduce(tensor)
         return tensor
 
+    def copy_from_first(self, tensor: Tensor) -> Tensor:
+        """What the first process's tensor holds, in all, in place."""
+        if self.size > 1:
+            distributed.broadcast(tensor, src=0)
+        return tensor
+
     def from_first(self, value: T | None) -> T:
         """What the first process holds; the others pass None."""
         if self.size == 1:

@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from types import FrameType
 from typing import NamedTuple
 
 from sasrec.base.errors import UserError
@@ -90,14 +89,13 @@ def run_processes(environments: Sequence[Mapping[str, str]]) -> None:
         UserError: one of them failed. All have ended then, as after any other exception.
     """
     children: list[Child] = []
-    with _exit_on_sigterm():
-        try:
-            for number, environment in enumerate(environments, 1):
-                children.append(Child.start(number, environment))
-            failures = _wait(children)
-        finally:
-            for child in children:
-                child.end()
+    try:
+        for number, environment in enumerate(environments, 1):
+            children.append(Child.start(number, environment))
+        failures = _wait(children)
+    finally:
+        for child in children:
+            child.end()
     if failures:
         raise UserError(_describe(min(failures), len(children)))
 
@@ -128,17 +126,3 @@ def _describe(failure: Failure, count: int) -> str:
         print(failure.text, end="", file=sys.stderr)
         return f"{who} failed, see above"
     return f"{who} {failure.text}, so training was ended"
-
-
-@contextmanager
-def _exit_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that what is to be tidied is."""
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import requests
 
+from sasrec.base.checkout import main_checkout
 from sasrec.base.errors import UserError
 from sasrec.sources.datasets import Checksum, Download
 
@@ -35,7 +36,7 @@ def obtain(download: Download) -> Path:
     Raises:
         UserError: the mirror's file has a wrong checksum, or the file cannot be fetched.
     """
-    root = Path(os.environ.get("DVC_ROOT") or Path.cwd())
+    root = main_checkout()
     mirror = os.environ.get("SASREC_MIRROR")
     if mirror:
         path = _mirrored(root / mirror, mirror, download)  # an absolute mirror replaces the root

@@ -5,9 +5,10 @@ kept, has the averaged ones. They lie less far out than those of any one step, w
 noise of the last batches (Polyak & Juditsky 1992; Izmailov et al., UAI 2018).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor
 
 
@@ -44,6 +45,15 @@ class Average:
         """Count the weights as they are now, after one more step."""
         self._steps += 1
         self._mean.lerp_(self._weights, self._share(self._steps))
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the coming steps go by; `mean` is the array itself, no copy."""
+        return {"mean": self._mean, "steps": torch.tensor(self._steps)}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from where another one gave its `state`."""
+        self._mean.copy_(state["mean"])
+        self._steps = int(state["steps"])
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ that is far larger than the data.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -124,6 +124,20 @@ class DeferredAdam:
         self._check_next_rows(max(2 * self._rows_read, CHECKED_AT_LEAST))
         self._rows_read = 0
         self._move(np.arange(len(self._step_of)))
+
+    def state(self) -> dict[str, Tensor]:
+        """After `catch_up`, all that the coming steps go by: the arrays themselves, no copies."""
+        assert (self._step_of == self.steps).all(), "rows are behind"
+        weights, means, squares = map(torch.from_numpy, self._arrays)
+        steps = torch.tensor(self.steps)
+        return {"weights": weights, "means": means, "squares": squares, "steps": steps}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from where another one gave its `state`; before the first step."""
+        for name, array in self.state().items():
+            array.copy_(state[name])
+        self.steps = int(state["steps"])
+        self._step_of[:] = self.steps
 
     def _move(self, ids: np.ndarray) -> None:
         """Move rows from the steps that they are at to the present one."""

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -42,8 +42,30 @@ class History:
         return self.epochs[0].interactions / self.seconds_per_epoch
 
 
+@dataclass
+class Progress:
+    """How far a training has come: what is needed beside the optimizer's state to go on.
+
+    Attributes:
+        best_weights: of the best epoch so far; empty before there is one, and while refitting.
+        refitted: of each epoch of refitting (refitting.py).
+    """
+
+    history: History = field(default_factory=History)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    refitted: list[EpochStats] = field(default_factory=list)
+
+
+# Called after an epoch, of training and of refitting.
+Watcher = Callable[[Trainer, Progress], None]
+
+
 def fit(
-    trainer: Trainer, validate: Callable[[], Validation], report: Callable[[str], None]
+    trainer: Trainer,
+    validate: Callable[[], Validation],
+    report: Callable[[str], None],
+    progress: Progress | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> History:
     """Train for at most `epochs`; stop after `patience` validations without a gain.
 
@@ -51,12 +73,16 @@ def fit(
     protocol that `train.monitor` names. With `train.average`, averaged weights are validated and
     kept, while training goes on from the others. `report` is given a line an epoch. Of several
     processes the first validates for all, so that they stop together.
+
+    Args:
+        progress: where to go on, with a trainer that has come as far; None: from the start.
     """
     params, world = trainer.params, trainer.world
-    history = History()
-    best_weights: dict[str, Tensor] = {}
-    started = time.perf_counter()
-    for epoch in range(1, params.epochs + 1):
+    progress = progress or Progress()
+    history = progress.history
+    before, started = len(history.epochs), time.perf_counter()
+    while not (_gains_ended(history, params.patience) or len(history.epochs) == params.epochs):
+        epoch = len(history.epochs) + 1
         history.epochs.append(trainer.run_epoch(epoch))
         if epoch % params.valid_every == 0 or epoch == params.epochs:
             with trainer.averaged():
@@ -64,13 +90,14 @@ def fit(
                 history.validations[epoch] = validation
                 if _is_best(history, epoch, params.monitor):
                     history.best_epoch = epoch
-                    best_weights = copy_weights(trainer.model)
-        elapsed = time.perf_counter() - started
-        report(_line(history, epoch, params.epochs, elapsed / epoch * (params.epochs - epoch)))
-        if _gains_ended(history, params.patience):
-            report(f"stopped: no gain in validation {MONITORED} for {params.patience} validations")
-            break
-    trainer.model.load_state_dict(best_weights)
+                    progress.best_weights = copy_weights(trainer.model)
+        seconds = (time.perf_counter() - started) / (epoch - before)
+        report(_line(history, epoch, params.epochs, seconds * (params.epochs - epoch)))
+        for watch in watchers:
+            watch(trainer, progress)
+    if _gains_ended(history, params.patience):
+        report(f"stopped: no gain in validation {MONITORED} for {params.patience} validations")
+    trainer.model.load_state_dict(progress.best_weights)
     return history
 
 

@@ -5,7 +5,7 @@ weights are multiplied by 1 - learning rate * decay. Only matrices are: embeddin
 positions among them, and the weights of linear layers. Biases and norms stay, as is common.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -105,3 +105,35 @@ class Optimizer:
         for adam in self._deferred:
             adam.catch_up()
         check_flat(self._weights, self._named.items())
+
+    def state(self) -> dict[str, Tensor]:
+        """After `end_epoch`, all that the coming steps go by, weights too: no copies."""
+        state = {"weights": self._weights.detach()}
+        state |= {f"adam.{name}": tensor for name, tensor in self._moments().items()}
+        for name, part in self._parts().items():
+            state |= {f"{name}.{key}": tensor for key, tensor in part.state().items()}
+        return state
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from where another optimizer of such a model gave its `state`."""
+        self._weights.detach().copy_(state["weights"])
+        for name, tensor in self._moments().items():
+            tensor.copy_(state[f"adam.{name}"])
+        for name, part in self._parts().items():
+            part.load_state({key: state[f"{name}.{key}"] for key in part.state()})
+
+    def _moments(self) -> dict[str, Tensor]:
+        """What torch's Adam keeps of the weights; before its first step, as that step makes it."""
+        moments = self._adam.state[self._weights]
+        if not moments:
+            weights = self._weights.detach()
+            moments["step"] = torch.zeros((), device=weights.device)
+            moments |= {name: torch.zeros_like(weights) for name in ("exp_avg", "exp_avg_sq")}
+        return moments
+
+    def _parts(self) -> dict[str, DeferredAdam | Average]:
+        """What keeps a state of its own, by name."""
+        parts: dict[str, DeferredAdam | Average] = {
+            f"waiting.{adam.name}": adam for adam in self._deferred
+        }
+        return parts | ({"average": self.average} if self.average else {})

@@ -5,7 +5,7 @@ items before the test, are worth learning from. Nothing measures the model that 
 test; what validation measured is the model before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from sasrec.base.errors import UserError
 from sasrec.data.sequences import NAMES, Sequences
 from sasrec.data.targets import Targets
 from sasrec.model.needs import Needs, columns_in
-from sasrec.training.fitting import copy_weights
+from sasrec.training.fitting import Progress, Watcher, copy_weights
 from sasrec.training.trainer import EpochStats, Trainer
 
 
@@ -35,20 +35,32 @@ def with_targets(sequences: Sequences, targets: Targets) -> Sequences:
     return Sequences(sequences.offsets + more.cumsum(), items)
 
 
-def refit(trainer: Trainer, epochs: int, report: Callable[[str], None]) -> EpochStats:
+def refit(
+    trainer: Trainer,
+    progress: Progress,
+    report: Callable[[str], None],
+    watchers: Sequence[Watcher] = (),
+) -> EpochStats:
     """Train a new `trainer` for the epochs that validation chose for another like it.
 
     Learning rates fall as they did there, over `train.epochs`. The model ends with the weights
     that would have been validated after the last epoch, of which the stats are returned. `report`
     is given a line an epoch.
+
+    Args:
+        progress: of the other one; and where to go on, with a trainer that has come as far.
     """
-    for epoch in range(1, epochs + 1):
+    epochs, progress.best_weights = progress.history.best_epoch, {}
+    for epoch in range(len(progress.refitted) + 1, epochs + 1):
         stats = trainer.run_epoch(epoch)
+        progress.refitted.append(stats)
         report(
             f"refit, epoch {epoch:>{len(str(epochs))}}/{epochs}  loss {stats.loss:.4f}  "
             f"{stats.seconds:.2f} s"
         )
+        for watch in watchers:
+            watch(trainer, progress)
     with trainer.averaged():
         weights = copy_weights(trainer.model)
     trainer.model.load_state_dict(weights)
-    return stats
+    return progress.refitted[-1]

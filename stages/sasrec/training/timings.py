@@ -7,10 +7,10 @@ of the metrics: so it is found again for the experiment, the branch and the fold
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from sasrec.base.checkout import main_checkout
 from sasrec.base.errors import UserError
 from sasrec.base.files import write_json
 
@@ -22,7 +22,7 @@ def keep_timing(metrics: dict[str, Any], timing: dict[str, float | int]) -> None
 
     A training does not fail because this cannot be written: then there is no timing.
     """
-    path = _path(Path(os.environ.get("DVC_ROOT", ".")), metrics)
+    path = _path(main_checkout(), metrics)
     try:
         write_json(path, timing)
     except (OSError, UserError) as error:
