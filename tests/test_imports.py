@@ -21,6 +21,7 @@ PACKAGES = (
     "ranking",
     "kernels",
     "recommending",
+    "exporting",
     "training",
     "comparing",
     "reporting",

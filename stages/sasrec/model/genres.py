@@ -34,7 +34,7 @@ class ItemGenres(Input):
         """[T, D] of items int64 [T]."""
         weight = self.embedding.weight
         numbers = self.table[items].long()  # [T, P]
-        has = weight.new_zeros(len(items), 1 + len(weight)).scatter_(1, numbers, 1.0)[:, 1:]
+        has = weight.new_zeros(items.shape[0], 1 + len(weight)).scatter_(1, numbers, 1.0)[:, 1:]
         return has / has.sum(1, keepdim=True).clamp(min=1) @ weight
 
     def forward(self, batch: Batch, item: Tensor) -> Tensor:

@@ -23,7 +23,16 @@ class RelativeBias(PositionInAttention):
 
     def bias(self, width: int) -> Tensor:
         """[H, W, W]; 0 for keys that come later than their query."""
+        if torch.compiler.is_exporting():  # the number of windows would be fixed
+            return self._by_distance(width)
         # With b_0 .. b_{W-1} by distance, the row of query i is a window of b_{W-1} .. b_0 0 .. 0
         # that begins W - 1 - i from its start: views, whose gradient is cheap.
         falling = self.distance_bias[:, :width].flip(1)
         return functional.pad(falling, (0, width - 1)).unfold(1, width, 1).flip(1)
+
+    def _by_distance(self, width: int) -> Tensor:
+        """The same by looking each distance up, for any W; padding may lie more than n apart."""
+        steps = torch.arange(width)
+        distances = steps[:, None] - steps
+        known = distances.clamp(min=0, max=self.distance_bias.shape[1] - 1)
+        return torch.where(distances >= 0, self.distance_bias[:, known], 0)

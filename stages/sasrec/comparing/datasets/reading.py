@@ -10,6 +10,7 @@ from sasrec.comparing.datasets.graph import InteractionGraph
 from sasrec.data.catalogue import ITEMS, USERS, Catalogue
 from sasrec.data.interactions import read_column
 
+MADE = Path("data/interactions")  # by a stage
 # Without leading zeros: 007 and 7 would become one id.
 _NUMBER = r"(0|[1-9][0-9]{0,17})"
 _LINE = re.compile(rf"{_NUMBER}[ \t]+{_NUMBER}\s*")
@@ -24,6 +25,8 @@ def read_graph(path: Path) -> InteractionGraph:
     try:
         return _read_folder(path) if path.is_dir() else _read_text(path)
     except FileNotFoundError:
+        if path == MADE:
+            raise UserError(f"{path} not found: run `python stages/preprocess.py` first") from None
         raise UserError(
             f"{path} not found: expected a text file of `user item` lines, or a folder with "
             "user.npy and item.npy as preprocess writes it"
