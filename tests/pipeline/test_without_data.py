@@ -34,7 +34,7 @@ SCRIPTS = {
         r"data/interactions not found: run `python stages/preprocess\.py` first",
     ),
 }
-WORK_WITHOUT = {"download", "experiments"}
+WORK_WITHOUT = {"download", "experiments", "report"}
 
 
 @pytest.fixture(scope="module")
