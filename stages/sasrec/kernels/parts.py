@@ -21,8 +21,8 @@ from sasrec.kernels.compiled_code import KeptCode
 # Sums may be taken in any order, so that they vectorise; NaN and infinity stay what they are.
 ANY_ORDER = {"reassoc", "contract", "arcp", "nsz"}
 
-LATE = 60_000  # nanoseconds, roughly, until a thread that waits has begun
-WORTH_A_THREAD = 50_000  # nanoseconds of work
+LATE = 30_000  # nanoseconds, roughly, until a thread that waits has begun
+WORTH_A_THREAD = 80_000  # nanoseconds of work
 
 _threads: int | None = None  # of loops, where torch itself has fewer
 
