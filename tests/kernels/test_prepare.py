@@ -174,7 +174,6 @@ def test_without_loops_shortcuts_remain():
 
 
 def test_all_threads_take_part(two_threads, monkeypatch):
-    monkeypatch.setattr("sasrec.kernels.parts.LATE", 0)  # so that a little work is shared out
     parts, run_parts = [], fused_block.run_parts
     monkeypatch.setattr(
         fused_block,

@@ -92,7 +92,7 @@ def _draw_weights(model: SASRec) -> None:
 
 def _layouts(config: ModelConfig, device: torch.device) -> Iterator[Layout]:
     """Sequences for all threads: on the CPU packed, and a row each."""
-    lengths = np.minimum(LENGTHS * 4 * torch.get_num_threads(), config.max_length)
+    lengths = np.minimum(LENGTHS * 6 * torch.get_num_threads(), config.max_length)
     if device.type == "cpu":
         yield lay_out_packed(lengths)
     yield lay_out_fixed(torch.from_numpy(lengths).to(device), int(lengths.max()))
