@@ -51,7 +51,7 @@ def _mark_paper(axis: Axes, table: Table, names: list[str], protocol: str, metri
         return
     if not table.paper:
         axis.axvline(PAPER[metric], color="tab:red", linestyle="--", label="paper, table III")
-        axis.legend(loc="lower right", fontsize=8)
+        axis.legend(loc="lower left", fontsize=8, bbox_to_anchor=(0, 1.12), borderpad=0.2)
     elif metric == "NDCG@10":
         places = [place for place, row in enumerate(names) if row in table.paper]
         values = [table.paper[names[place]] for place in places]

@@ -8,6 +8,7 @@ Shapes: T slots, D hidden size, N items.
 the item's alone: the other inputs have few rows, as positions have, and begin as large.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -21,7 +22,7 @@ from sasrec.model.positions import PositionInInputs
 from sasrec.model.sizes import Sizes
 
 
-class Input(nn.Module):
+class Input(nn.Module, ABC):
     """What is added to the item's embedding: a row of the table `INPUTS`.
 
     Attributes:
@@ -34,9 +35,9 @@ class Input(nn.Module):
     def __init__(self, sizes: Sizes, num_items: int, known: Known) -> None:
         super().__init__()
 
+    @abstractmethod
     def forward(self, batch: Batch, item: Tensor) -> Tensor:
         """[T, D], of the batch and the items' embeddings [T, D], which have their factor."""
-        raise NotImplementedError
 
 
 class ItemInput(nn.Module):

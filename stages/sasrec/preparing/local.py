@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sasrec.base.errors import UserError
+from sasrec.base.texts import is_number
 from sasrec.preparing.delimiters import Checks
 from sasrec.preparing.file_kinds import kind_of
 from sasrec.preparing.json_tables import read_json
@@ -82,19 +83,11 @@ def checks_of(columns: Columns, time_unit: str, time_format: str) -> Checks:
     if columns.timestamp is not None:
         checks[str(columns.timestamp)] = time_check(time_unit, time_format)
     numeric = [str(name) for name in (columns.rating, *columns.orders) if name is not None]
-    return checks | dict.fromkeys(numeric, _is_number)
+    return checks | dict.fromkeys(numeric, is_number)
 
 
 def _is_present(text: str) -> bool:
     return text.strip() != ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _text(path: Path, label: str, names: list[str], reading: Reading) -> Table:

@@ -43,7 +43,7 @@ def draw_by_length(table: pd.DataFrame, path: Path) -> None:
     for axis, metric in zip(axes, ("NDCG@10", "HR@10"), strict=True):
         _bars(axis, table, [(f"sampled_{metric}", "sampled"), (f"full_{metric}", "full")])
         axis.set_xticks(range(len(table)), ticks, fontsize=8)
-        axis.set(title=f"Test {metric} by length of history", ylabel=metric)
+        axis.set(title=f"Test {metric} by length of history, 95% intervals", ylabel=metric)
         axis.set_xlabel("interactions in the history")
     _save(path)
 

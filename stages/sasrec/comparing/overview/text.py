@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sasrec.base.errors import printable
+from sasrec.base.texts import is_number
 from sasrec.comparing.overview.rows import Row
 
 GAP = "  "
@@ -56,7 +57,7 @@ def as_table(rows: list[Row], width: int) -> str:
     ]
     numeric = [column[-len(rows) :] for column in full]
     padded = [
-        _pad(column, right=any(cells) and all(map(_is_number, filter(None, cells))))
+        _pad(column, right=any(cells) and all(map(is_number, filter(None, cells))))
         for column, cells in zip(full, numeric, strict=True)
     ]
     return "\n\n".join(_join(block, depth) for block in _blocks(padded, width))
@@ -105,11 +106,3 @@ def _number(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4f}" if isinstance(value, float) else _text(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
