@@ -7,7 +7,8 @@ Writes  metrics/test.json           HR@10 and NDCG@10 by protocol: what DVC's ta
                                     items too where split held some out
         metrics/intervals.json      95% bootstrap intervals over users
         metrics/baselines.json      the same details of what needs no training
-        data/evaluation/            ranks.csv: each user's ranks, for paired comparisons
+        data/evaluation/            ranks.csv: each user's ranks, for paired comparisons;
+                                    model.json: the SHA-256 of the weights that were ranked by
         plots/                      CSV files that DVC draws, and the same as PNG
 """
 
@@ -27,7 +28,7 @@ from sasrec.data.targets import Targets
 from sasrec.kernels.prepare import layout_for, prepare
 from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
-from sasrec.model.checkpoint import load_model, read_curves, read_description
+from sasrec.model.checkpoint import digest_of, load_model, read_curves, read_description
 from sasrec.model.needs import columns_in, model_needs
 from sasrec.ranking.baselines.running import measure_baselines
 from sasrec.ranking.cold import lines_of, measure_cold
@@ -94,6 +95,7 @@ def main() -> None:
             details["cold"] = measure_cold(warm_scores, train, cold, params)
 
         write_csv(new[EVALUATION] / "ranks.csv", result.ranks)
+        write_json(new[EVALUATION] / "model.json", {"sha256": digest_of(MODEL)})
         write_json(new[METRICS], result.headline)
         write_json(new[DETAILS], details)
         write_json(new[BASELINES], baselines)

@@ -61,12 +61,7 @@ def check_onnx(path: Path, graph: NextItemScores, sequences: Sequences) -> Agree
         feed = _padded(sequences, order, graph)
         (scores,) = run(None, feed)
         found.append(_compare(wanted.numpy()[:, 1:], scores[:, 1:]))
-    together = Agreement(
-        sum(one.histories for one in found),
-        max(one.difference for one in found),
-        max(one.largest for one in found),
-        sum(one.same_top for one in found),
-    )
+    together = _joined(found)
     if not together.difference <= TOLERANCE * together.largest:
         raise UserError(
             f"model.onnx differs from PyTorch by {together.difference:.2g}, where scores go to "
@@ -111,6 +106,16 @@ def _padded(
         for name, (column, padding) in values.items()
     }
     return feed | {ITEMS: feed[ITEMS].astype(np.int64)}
+
+
+def _joined(found: list[Agreement]) -> Agreement:
+    """Of all batches; NaN in any of them stays."""
+    return Agreement(
+        sum(one.histories for one in found),
+        float(np.max([one.difference for one in found])),
+        float(np.max([one.largest for one in found])),
+        sum(one.same_top for one in found),
+    )
 
 
 def _compare(wanted: np.ndarray, found: np.ndarray) -> Agreement:

@@ -75,4 +75,4 @@ def _layout(batch: int, width: int, lengths: Tensor) -> Layout:
     sequences = numbers[:, None].expand(batch, width).reshape(-1)
     positions = last[sequences] - torch.arange(batch * width)
     groups = (Rows(batch, width),)
-    return Layout(groups, lengths, last, sequences, positions.clamp(min=0), positions >= 0)
+    return Layout("fixed", groups, lengths, last, sequences, positions.clamp(min=0), positions >= 0)

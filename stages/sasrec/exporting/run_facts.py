@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sasrec.base.errors import UserError
-from sasrec.base.files import read_csv, read_json
-from sasrec.model.checkpoint import CURVES, ModelDescription, read_description
+from sasrec.base.files import read_json
+from sasrec.model.checkpoint import ModelDescription, digest_of, read_description
 from sasrec.sources.source_facts import SourceFacts, read_source_facts
 
 MODEL, RAW, METRICS = Path("data/model"), Path("data/raw"), Path("metrics")
-CURVE = Path("plots/validation.csv")  # which evaluate copies from the model's folder
+RANKED = Path("data/evaluation/model.json")  # which model evaluate ranked by
 EVALUATE = "run `python stages/evaluate.py` first"
 PACKAGES = ("torch", "numpy")
 # The keys that the card looks up.
@@ -96,7 +96,5 @@ def _check_one_run(description: ModelDescription, files: dict[str, Any]) -> None
         raise UserError(f"{METRICS}/data.json is of other data than {MODEL}: run `dvc repro`")
     if files["train_details"]["best_epoch"] != description.best_epoch:
         raise UserError(f"{METRICS}/train_details.json is not of {MODEL}: run `dvc repro`")
-    columns = CURVES["validation"]
-    own = read_csv(MODEL / "validation.csv", columns, "train")
-    if not own.equals(read_csv(CURVE, columns, "evaluate")):
-        raise UserError(f"{METRICS}/ and {CURVE} are not of {MODEL}: {EVALUATE}")
+    if read_json(RANKED, "evaluate").get("sha256") != digest_of(MODEL):
+        raise UserError(f"{METRICS}/ and {RANKED} are not of {MODEL}: {EVALUATE}")

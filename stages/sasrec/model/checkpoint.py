@@ -1,5 +1,6 @@
 """A trained model as two files that describe themselves: weights and what rebuilds the model."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sasrec.model.sasrec import SASRec
 from sasrec.model.sizes import MOST
 
 STAGE = "train"  # which writes all of it
+WEIGHTS = "model.safetensors"
 AGAIN = f"run `python stages/{STAGE}.py` again"
 NAMES = {"rating": "rating_levels", "genres": "genres"}  # in model.json, of what a model reads
 # The columns, by file, that are drawn.
@@ -60,7 +62,7 @@ def save_model(folder: Path, model: SASRec, description: dict[str, Any]) -> None
     model was trained on and how, for people.
     """
     weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    with new_file(folder / "model.safetensors") as temporary:
+    with new_file(folder / WEIGHTS) as temporary:
         temporary.write_bytes(save(weights))
     content = {"config": model.config.model_dump(), "num_items": model.num_items}
     content["known"] = model.known.describe()
@@ -74,6 +76,12 @@ def read_description(folder: Path) -> ModelDescription:
         UserError: it is missing or does not describe a model.
     """
     return read_json_as(folder / "model.json", ModelDescription, STAGE)
+
+
+def digest_of(folder: Path) -> str:
+    """The SHA-256 of the weights in `folder`, which names a model among others."""
+    with (folder / WEIGHTS).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_curves(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -95,7 +103,7 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
         UserError: a file is missing, unreadable, or its weights do not fit model.json.
     """
     description = read_description(folder)
-    path = folder / "model.safetensors"
+    path = folder / WEIGHTS
     weights = _read_weights(path)
     config, num_items = description.config, description.num_items
     _check_known(folder, description)
