@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from toy_views import HISTORIES, LAYOUTS, augmenter_of, batch_in, flat, seeded, view_rows
 from toys import NUM_ITEMS, by_row, toy_objective_params, toy_sequences
 
+from sasrec.batching.layout import lay_out_grouped
 from sasrec.objectives.views.augmenting import AugmentedTraining
+from sasrec.objectives.views.laying_out import as_view, longest
 from sasrec.objectives.views.rows import Rows
 from sasrec.objectives.views.similar import most_similar
 from sasrec.objectives.views.tables import AUGMENTATIONS
@@ -125,6 +127,13 @@ def test_the_latest_positions_of_a_long_view_are_kept(layout, max_length, longes
     for source, view in zip(INPUTS, views, strict=True):
         doubled = [put for item in source for put in (similar[item][0], item)]
         assert view == doubled[-longest:]
+
+
+def test_a_batch_of_one_user_is_no_row_of_a_fixed_width():
+    one = lay_out_grouped(np.array([3]))
+    assert longest(one, 12) == 12
+    rows = Rows(torch.arange(1, 6)[None], torch.tensor([5]))
+    assert as_view(rows, one).batch.layout.kind == "grouped"
 
 
 def test_a_fixed_row_is_never_longer():

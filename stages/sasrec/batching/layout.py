@@ -37,6 +37,7 @@ class Layout:
     """Where the positions of B sequences lie in T slots; a sequence's own are side by side.
 
     Attributes:
+        kind: which of the three it is.
         groups: how slots are cut into rows; None where they are packed.
         lengths: int64 [B], the positions of each sequence.
         last_slots: int64 [B], the slot of each one's latest position.
@@ -46,6 +47,7 @@ class Layout:
         real: bool [T], False at padding.
     """
 
+    kind: Kind
     groups: tuple[Rows, ...] | None
     lengths: Tensor
     last_slots: Tensor
@@ -86,7 +88,7 @@ def lay_out_packed(lengths: np.ndarray) -> Layout:
     sequences = np.repeat(np.arange(len(lengths)), lengths)
     positions = ends[sequences] - 1 - np.arange(ends[-1])
     arrays = (lengths, ends - 1, sequences, positions, np.ones(ends[-1], np.bool))
-    return Layout(None, *(torch.from_numpy(array) for array in arrays))
+    return Layout("packed", None, *(torch.from_numpy(array) for array in arrays))
 
 
 def lay_out_grouped(lengths: np.ndarray) -> Layout:
@@ -95,7 +97,7 @@ def lay_out_grouped(lengths: np.ndarray) -> Layout:
     parts = [part for part in np.array_split(lengths, GROUPS) if len(part)]
     groups = tuple(Rows(len(part), int(part[0])) for part in parts)
     widths = np.repeat([rows.width for rows in groups], [rows.count for rows in groups])
-    return _rows(groups, torch.from_numpy(lengths), torch.from_numpy(widths))
+    return _rows("grouped", groups, torch.from_numpy(lengths), torch.from_numpy(widths))
 
 
 def lay_out_fixed(lengths: Tensor, width: int) -> Layout:
@@ -103,10 +105,10 @@ def lay_out_fixed(lengths: Tensor, width: int) -> Layout:
 
     The shapes depend on B and `width` alone.
     """
-    return _rows((Rows(len(lengths), width),), lengths, width)
+    return _rows("fixed", (Rows(len(lengths), width),), lengths, width)
 
 
-def _rows(groups: tuple[Rows, ...], lengths: Tensor, widths: Tensor | int) -> Layout:
+def _rows(kind: Kind, groups: tuple[Rows, ...], lengths: Tensor, widths: Tensor | int) -> Layout:
     """Rows one after the other, each as wide as `widths` say (int64 [B], or one for all)."""
     slots, device = sum(rows.count * rows.width for rows in groups), lengths.device
     count = len(lengths)
@@ -118,4 +120,4 @@ def _rows(groups: tuple[Rows, ...], lengths: Tensor, widths: Tensor | int) -> La
         sequences = torch.arange(count).repeat_interleave(widths)
     last = starts + lengths - 1
     positions = last[sequences] - torch.arange(slots, device=device)
-    return Layout(groups, lengths, last, sequences, positions.clamp(min=0), positions >= 0)
+    return Layout(kind, groups, lengths, last, sequences, positions.clamp(min=0), positions >= 0)

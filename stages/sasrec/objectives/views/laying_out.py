@@ -32,10 +32,9 @@ def longest(layout: Layout, max_length: int | None) -> int:
         max_length: what the model takes; None where that is not known, then no view is longer than
             the longest sequence of its batch.
     """
-    if layout.groups is None:
-        return max_length or int(layout.lengths.max())
-    width = max(group.width for group in layout.groups)
-    return width if len(layout.groups) == 1 else max_length or width
+    if layout.kind == "fixed":
+        return layout.groups[0].width
+    return max_length or int(layout.lengths.max())
 
 
 def as_view(rows: Rows, like: Layout) -> View:
@@ -59,9 +58,9 @@ def as_training_batch(rows: Rows, users: Tensor, like: Layout) -> TrainingBatch:
 def _lay_out(lengths: Tensor, like: Layout) -> tuple[Layout, Tensor]:
     """The layout of sequences, and which of `lengths` [B] each of them has: int64 [B]."""
     in_turn = torch.arange(len(lengths), device=lengths.device)
-    if like.groups is None:
+    if like.kind == "packed":
         return lay_out_packed(lengths.numpy()), in_turn
-    if len(like.groups) == 1:
+    if like.kind == "fixed":
         return lay_out_fixed(lengths, like.groups[0].width), in_turn
     falling = lengths.argsort(descending=True, stable=True)
     return lay_out_grouped(lengths[falling].numpy()), falling
