@@ -114,6 +114,15 @@ def test_everything_that_is_known_of_each_user_counts(folder, monkeypatch, ask):
         assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
 
 
+def test_who_has_nothing_left_is_counted(folder, ask):
+    lacking = [user for user, history in histories(folder).items() if 1 in history]
+    assert lacking
+    _, err = ask("--all-users", "--only", "i1", "--output", "recs.csv")
+    assert f"nothing is left to recommend to {len(lacking)} of {NUM_USERS} users" in err
+    named = {f"u{user}" for user in lacking}
+    assert not named & set(pd.read_csv("recs.csv")["user"])
+
+
 def test_one_user_and_what_lies_before_the_test_target(folder, items_of):
     *before, target = histories(folder)[USER]
     assert items_of("--user", f"u{USER}") == expected(folder, [*before, target])

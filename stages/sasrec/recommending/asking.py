@@ -38,7 +38,7 @@ class Asked:
     _start: float = field(default_factory=time.monotonic)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Each table; then it is told how many users had no history."""
+        """Each table; then it is told how many users had no history, or nothing left."""
         last = self._start
         for table in self.tables:
             yield table
@@ -50,6 +50,12 @@ class Asked:
         if self.popular:
             whose = "the user has" if self.count == 1 else f"{self.popular:,} users have"
             self.say(f"{whose} {POPULAR}")
+        lacking = self.count - self.lists
+        if lacking:
+            self.say(
+                f"Mind: nothing is left to recommend to {lacking:,} of {self.count:,} users: every "
+                "item is in the history or left out; they have no rows"
+            )
 
     def tell_done(self) -> None:
         """Call it when the file is complete."""

@@ -46,7 +46,7 @@ def parse_options(
     )
     _add_who(parser)
     _add_what(parser)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     asked = [options.user is not None, options.users is not None, options.all_users]
     asked.append(options.history is not None)
     if sum(asked) > 1:

@@ -201,9 +201,14 @@ class Recommender:
                 yield table_of(part, self.names, chunk, reasons)
 
     def _layout(self, users: int) -> Kind:
-        """How the sequences of so many users are to lie; drop-ins are put on the model for many."""
-        if users < MANY:
-            return "grouped"
+        """How the sequences of so many users are to lie.
+
+        For many, drop-ins are put on the model, which then serve fewer too.
+        """
+        return "grouped" if users < MANY else self._layout_of_many
+
+    @cached_property
+    def _layout_of_many(self) -> Kind:
         from sasrec.kernels.prepare import layout_for, prepare  # takes a second
 
         prepare(self._model, kernels=self._description.kernels, report=self._report)
