@@ -38,7 +38,8 @@ from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.building import build
-from sasrec.training.trainer import Trainer, TrainParams
+from sasrec.training.params import TrainParams
+from sasrec.training.trainer import Trainer
 
 COSTS = Path("docs/results/costs.csv")
 

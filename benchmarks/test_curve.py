@@ -32,7 +32,8 @@ from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.metrics import metric_values, summarise
 from sasrec.ranking.ranks import Ranks, rank_targets
 from sasrec.ranking.scoring import ModelScores
-from sasrec.training.trainer import Trainer, TrainParams
+from sasrec.training.params import TrainParams
+from sasrec.training.trainer import Trainer
 
 SPLIT = Path("data/split")
 CPU = torch.device("cpu")

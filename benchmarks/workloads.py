@@ -24,7 +24,8 @@ from sasrec.model.config import ModelConfig
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.building import build
 from sasrec.training.memory_need import Settings
-from sasrec.training.trainer import Trainer, TrainParams
+from sasrec.training.params import TrainParams
+from sasrec.training.trainer import Trainer
 
 # What params.yaml has, section by section: valid values for all keys.
 SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))

@@ -40,11 +40,11 @@ from sasrec.training.identity import identity_of
 from sasrec.training.live_curves import LiveCurves
 from sasrec.training.memory_need import Settings, check_memory
 from sasrec.training.new_items import check_features, fill_new_items, fills_new_items
+from sasrec.training.params import TrainParams
 from sasrec.training.records import curves, model_description, timing, train_details, train_metrics
 from sasrec.training.refitting import check_refit, refit, with_targets
 from sasrec.training.resuming import keeping, of_processes
 from sasrec.training.timings import keep_timing
-from sasrec.training.trainer import TrainParams
 
 TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")

@@ -12,7 +12,7 @@ from sasrec.base.params import Section, load_params
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.sources.params import DataParams
-from sasrec.training.trainer import TrainParams
+from sasrec.training.params import TrainParams
 
 REPOSITORY = ROOT
 KINDS = {

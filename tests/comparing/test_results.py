@@ -28,7 +28,7 @@ from sasrec.ranking.metrics import summarise
 from sasrec.ranking.params import EvaluateParams
 from sasrec.sources.params import DataParams
 from sasrec.splitting.cutting import SplitParams
-from sasrec.training.trainer import TrainParams
+from sasrec.training.params import TrainParams
 
 RESULTS = ROOT / "benchmarks/results.yaml"
 TABLES = load_tables(RESULTS)

@@ -23,7 +23,7 @@ from sasrec.model.sasrec import SASRec
 from sasrec.model.tables import ATTENTIONS, FEED_FORWARDS, INPUTS, POSITIONS, SCORES, VARIANTS
 from sasrec.model.time_gap import NOT_KNOWN
 from sasrec.objectives.params import ObjectiveParams
-from sasrec.training.trainer import TrainParams
+from sasrec.training.params import TrainParams
 
 NUM_ITEMS = 23
 MAX_LENGTH = 11

@@ -211,7 +211,7 @@ def test_by_rank_by_hand(histories):
         ("ks", [0, 1], "evaluate.ks.0 = 0"),
         ("bootstrap_samples", 99, "evaluate.bootstrap_samples = 99"),
         ("baselines", ["random"], "evaluate.baselines.0 = 'random'.*'neighbours'"),
-        ("baselines", ["markov", "markov"], "expected each name once"),
+        ("baselines", ["markov", "markov"], "expected distinct names"),
         ("baselines", "popularity", "evaluate.baselines = 'popularity'"),
         ("filter_seen", "yes please", "evaluate.filter_seen = 'yes please'"),
     ],

@@ -10,8 +10,8 @@ of torch would. It is PyTorch, and runs on any device.
 Of smoothed labels the part of all items, a (mean of s), needs no scores: it is the state times the
 mean of the items, so it is added apart.
 
-In mixed precision the three products of matrices read bfloat16; scores, softmax, and sums over
-blocks are float32.
+In mixed precision the three products of matrices read bfloat16 and give it, so that each score is
+rounded to it once; softmax and sums over blocks are float32.
 """
 
 from collections.abc import Callable

@@ -41,9 +41,11 @@ class Cosine(DotProduct):
     reads_all = True
 
     def states(self, x: Tensor) -> Tensor:
+        """[T, D] to [T, D], of length 1."""
         return x / _lengths(x)
 
     def items(self, embedding: Tensor) -> Tensor:
+        """[N + 1, D] to [N + 1, D], of length 1 / temperature."""
         return embedding / (self.temperature * _lengths(embedding))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import Sequences
+from sasrec.data.unseen import known_pairs
 
 TOP_K = 10  # the length of the lists
 
@@ -74,9 +75,8 @@ def novelty(lists: Lists) -> float:
     counts as if one did.
     """
     histories = lists.histories
-    owners = np.repeat(np.arange(histories.num_users + 1), histories.lengths)
-    pairs = np.unique(owners * (lists.num_items + 1) + histories.items)
-    known_by = np.bincount(pairs % (lists.num_items + 1), minlength=lists.num_items + 1)
+    _, items = known_pairs(histories, np.arange(histories.num_users + 1), lists.num_items)
+    known_by = np.bincount(items, minlength=lists.num_items + 1)
     share = np.maximum(known_by, 1) / (histories.lengths > 0).sum()
     return float(-np.log2(share[lists.listed]).mean())
 

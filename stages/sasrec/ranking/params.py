@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from sasrec.base.params import Section
+from sasrec.base.params import Section, distinct
 from sasrec.ranking.baselines.tables import BASELINES
 
 
@@ -25,9 +25,4 @@ class EvaluateParams(Section):
             raise ValueError("expected rising cut-offs without repeats, such as [1, 5, 10, 20]")
         return ks
 
-    @field_validator("baselines")
-    @classmethod
-    def _each_once(cls, baselines: list[str]) -> list[str]:
-        if len(set(baselines)) < len(baselines):
-            raise ValueError("expected each name once, or [] for none")
-        return baselines
+    _each_once = field_validator("baselines")(distinct)

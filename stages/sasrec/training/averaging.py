@@ -48,7 +48,7 @@ class Average:
 
     def state(self) -> dict[str, Tensor]:
         """All that the coming steps go by; `mean` is the array itself, no copy."""
-        return {"mean": self._mean, "steps": torch.tensor(self._steps)}
+        return {"mean": self._mean, "steps": torch.tensor(self._steps, device=self._mean.device)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from where another one gave its `state`."""

@@ -55,6 +55,6 @@ class LiveCurves:
 def _put_back(path: Path, content: bytes | None) -> None:
     if content is None:
         path.unlink(missing_ok=True)
-    elif path.read_bytes() != content:
+    elif not path.is_file() or path.read_bytes() != content:
         with new_file(path) as temporary:
             temporary.write_bytes(content)

@@ -28,7 +28,7 @@ from sasrec.model.sasrec import count_parameters
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.objectives.passes import passes_of, rows_held
 from sasrec.objectives.tables import LOSSES
-from sasrec.training.trainer import TrainParams
+from sasrec.training.params import TrainParams
 
 FLOAT, INT = 4, 8
 COPIES = 5  # of each weight: itself, its gradient, both of Adam's moments, the best epoch's

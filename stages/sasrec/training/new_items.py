@@ -19,7 +19,7 @@ from sasrec.base.errors import UserError
 from sasrec.data.features import ItemFeatures
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
-from sasrec.training.trainer import TrainParams
+from sasrec.training.params import TrainParams
 
 STRENGTHS = 10.0 ** np.arange(-2, 4.5, 0.5)  # in units of an item that occurs as often as the mean
 KNOTS = 9  # of years, from the first to the last: an eighth of the items between two

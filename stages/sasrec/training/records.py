@@ -9,7 +9,8 @@ from sasrec.data.facts import SplitFacts
 from sasrec.model.config import ModelConfig
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.fitting import History
-from sasrec.training.trainer import EpochStats, TrainParams
+from sasrec.training.params import TrainParams
+from sasrec.training.trainer import EpochStats
 
 
 def train_details(

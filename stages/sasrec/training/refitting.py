@@ -19,10 +19,11 @@ from sasrec.training.trainer import EpochStats, Trainer
 
 def check_refit(needs: Needs) -> None:
     """Raise UserError if a column is needed of validation's targets, of which there are none."""
-    for column in columns_in(needs):
+    columns = columns_in(needs)
+    if columns:
         raise UserError(
-            f"train.refit = true is for what learns from items alone: {needs[column]} needs "
-            f"{NAMES[column]}, which split does not keep of validation's targets"
+            f"train.refit = true is for what learns from items alone: {needs[columns[0]]} needs "
+            f"{NAMES[columns[0]]}, which split does not keep of validation's targets"
         )
 
 
