@@ -85,9 +85,11 @@ def main() -> None:
         f"{params.strategy}: {len(train.items):,} interactions to train on, "
         f"{len(valid.users):,} users to validate, {len(test.users):,} to test"
     )
-    if params.strategy == "time" and split.unseen_share > UNSEEN:  # preprocess says it of the other
+    # Of the other strategy preprocess says it.
+    unseen_share = split.unseen_share if params.strategy == "time" else 0.0
+    if unseen_share > UNSEEN:
         print(
-            f"Mind: {split.unseen_share:.1%} of the test targets are in nobody's training "
+            f"Mind: {unseen_share:.1%} of the test targets are in nobody's training "
             "sequence: no model by ids can find them",
             file=sys.stderr,
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sasrec.preparing.checks import CHECKS, Evidence, run_checks
-from sasrec.preparing.interactions import Interactions, number_by_time
+from sasrec.preparing.interactions import Interactions, by_user, numbered
 
 YEAR = 365 * 86_400
 
@@ -13,16 +13,18 @@ def data(pairs, times=None, unit="s"):
     """Interactions (user, item) in their order, at `times`; None for without times."""
     users, items = (list(dict.fromkeys(pair[k] for pair in pairs)) for k in (0, 1))
     when = np.arange(1, len(pairs) + 1) if times is None else np.array(times)
-    return number_by_time(
-        Interactions(
-            user=np.array([users.index(pair[0]) for pair in pairs], np.int32),
-            item=np.array([items.index(pair[1]) for pair in pairs], np.int32),
-            timestamp=when.astype(np.int64),
-            rating=None,
-            time_unit=None if times is None else unit,
-            order=None,
-            user_ids=users,
-            item_ids=items,
+    return by_user(
+        numbered(
+            Interactions(
+                user=np.array([users.index(pair[0]) for pair in pairs], np.int32),
+                item=np.array([items.index(pair[1]) for pair in pairs], np.int32),
+                timestamp=when.astype(np.int64),
+                rating=None,
+                time_unit=None if times is None else unit,
+                order=None,
+                user_ids=users,
+                item_ids=items,
+            )
         )
     )
 

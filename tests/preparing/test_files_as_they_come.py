@@ -132,6 +132,10 @@ READ = {
                 columns=columns(timestamp="day")),
         {}, [("u", "a", None, T - 6400), ("u", "b", None, T + 80000)],
     ),
+    "spark: a folder's name with a colon and an equals sign": (
+        Written({"user=a%3Ab%3D/a.parquet": parquet([("x", T)], NAMES[1:])}),
+        {}, [("a:b=", "x", None, T)],
+    ),
     "CSV parts, one compressed": (
         Written({"1.csv": text(ROWS[:2]).encode(), "2.csv.gz": gzip.compress(text(ROWS[2:])
                 .encode())}),
@@ -148,8 +152,8 @@ READ = {
         {}, [("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "abcd", None, T)],
     ),
     "Parquet: a row a user, with lists": (
-        Written(parquet([("u", ["a", "b"], [T, T + 1]), ("v", [], []), ("w", None, None),
-                         ("x", ["c"], [T])]), ".parquet"),
+        Written(parquet([("u", ["a", "b"], [T, T + 1]), ("v", [], []), ("x", ["c"], [T])]),
+                ".parquet"),
         {}, [("u", "a", None, T), ("u", "b", None, T + 1), ("x", "c", None, T)],
     ),
     "Parquet: lists of objects": (
@@ -164,6 +168,21 @@ READ = {
                 .encode("utf-8-sig"), columns=columns(rating="rating")),
         {"time_format": "spreadsheet"},
         [("a", "x", 4.5, 1593950400), ("b", "y", 3.0, 1593993600)],
+    ),
+    "decimal commas without a header": (
+        Written(b"a;x;4,5\nb;y;3\nc;z;2,5\n",
+                columns=Columns(user=0, item=1, timestamp=None, rating=2, order=None)),
+        {}, [("a", "x", 4.5, 1), ("b", "y", 3.0, 2), ("c", "z", 2.5, 3)],
+    ),
+    "a header like the first bytes of an ORC file": (
+        Written(b"ORCID,paper\na,x\n", columns=UNTIMED.model_copy(
+            update={"user": "ORCID", "item": "paper"})),
+        {}, [("a", "x", None, 1)],
+    ),
+    "half of a pair in JSON, and a column of nothing": (
+        Written(b'{"user": "\\ud800", "item": null}\n{"user": "a", "item": null}\n' * 40_000
+                + b'{"user": "a", "item": "x"}\n', columns=UNTIMED),
+        {"missing_id": "drop"}, [("a", "x", None, 1)],
     ),
     "excel: Unicode text": (
         Written(text(ROWS, "\t", end="\r\n").encode("utf-16"), ".txt"), {}, None,
@@ -198,6 +217,15 @@ READ = {
     ),
     "times missing in Parquet": (
         Written(parquet([("a", "x", 1e9), ("a", "y", float("nan")), ("a", "z", None)]), ".parquet"),
+        {"missing_time": "drop"}, [("a", "x", None, T)],
+    ),
+    "times missing in Parquet, unsigned": (
+        Written(parquet([("a", "x", T), ("a", "y", 0)], timestamp=pa.uint32()), ".parquet"),
+        {"missing_time": "drop"}, [("a", "x", None, T)],
+    ),
+    "times missing in Parquet, decimal": (
+        Written(parquet([("a", "x", Decimal(T)), ("a", "y", Decimal(0)), ("a", "z", Decimal(-1))],
+                        timestamp=pa.decimal128(10, 0)), ".parquet"),
         {"missing_time": "drop"}, [("a", "x", None, T)],
     ),
 }  # fmt: skip
@@ -257,6 +285,7 @@ REFUSED = {
         Written(b"<!DOCTYPE html>\n<html>"), {}, "mine is a web page or XML: get the file itself"),
     "an SQLite database": (
         Written(b"SQLite format 3\0" + bytes(99)), {}, "mine is an SQLite database: export"),
+    "an ORC file": (Written(b"ORC\n\x06\x12\x04\x08\x01P\0"), {}, "mine is an ORC file: export"),
     "a pickle": (Written(b"\x80\x05" + bytes(99)), {}, "mine is a Python pickle: export"),
     "nothing in it": (Written(gzip.compress(b""), ".csv.gz"), {}, "mine is empty"),
     "files of two kinds": (
@@ -297,6 +326,14 @@ REFUSED = {
         Written(b'{"user": [1, 2], "item": [1], "timestamp": 1}\n'), {},
         "mine, line 1: lists of 1 and 2 entries, expected as many in each"),
     "a damaged JSON list": (Written(b'[{"user": 1},'), {}, "mine is no JSON: Expecting value"),
+    "a JSON list in lists in lists": (
+        Written(b"[" * 99_999, ".json"), {}, "mine is too deeply nested"),
+    "a null in place of a Parquet list": (
+        Written(parquet([("u", ["a"]), ("v", None)], NAMES[:2]), ".parquet", UNTIMED), {},
+        "mine, row 2: 'item' is missing; data.missing_id: drop"),
+    "a null in place of a JSON list": (
+        Written(json_lines([("u", ["a"]), ("v", None)], NAMES[:2]), columns=UNTIMED), {},
+        "mine, line 2: 'item' is missing; data.missing_id: drop"),
     "a date with the day first": (
         times(["31.12.2020"]), {}, "'31.12.2020', expected a number or an ISO 8601 date; set "
         "data.time_format: day_first"),
@@ -316,6 +353,8 @@ REFUSED = {
         "line 3: 'timestamp' is '7', expected a day number from 25569 to 73050 (data.time_format"),
     "a wrong pattern": (
         times(["2020"]), {"time_format": "%Q"}, "data.time_format = '%Q': 'Q' is a bad directive"),
+    "a pattern with a part twice": (
+        times(["2020"]), {"time_format": "%d%d"}, "data.time_format = '%d%d': redefinition of"),
     "a value unlike the pattern": (
         times(["31 Dec 2020", "soon"]), {"time_format": "%d %b %Y"},
         "line 3: 'timestamp' is 'soon', expected a time like '%d %b %Y' (data.time_format)"),
@@ -349,6 +388,14 @@ def test_what_was_left_out_is_counted(tmp_path):
     source = Written(content.encode()).read(tmp_path, missing_id="drop", missing_time="drop")
     assert rows(source) == [("a", "x", None, T)]
     assert source.left_out == {"repeated_headers": 0, "missing_id": 2, "missing_time": 1}
+
+
+@pytest.mark.parametrize("written", [json_lines, parquet])
+def test_lists_that_are_null_are_counted_and_empty_ones_are_not(tmp_path, written):
+    content = written([("u", ["a", None]), ("v", None), ("w", [])], NAMES[:2])
+    source = Written(content, "", UNTIMED).read(tmp_path, missing_id="drop")
+    assert rows(source) == [("u", "a", None, 1)]
+    assert source.left_out["missing_id"] == 2
 
 
 def test_lines_are_counted_over_what_was_left_out(tmp_path):

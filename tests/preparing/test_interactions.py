@@ -14,7 +14,7 @@ from sasrec.preparing.cleaning import (
     filter_k_core,
     filter_once,
 )
-from sasrec.preparing.interactions import Interactions, dense_order, number_by_time, summarise
+from sasrec.preparing.interactions import Interactions, by_user, dense_order, numbered, summarise
 
 Row = tuple[str, str, int, float]  # user, item, time, rating
 
@@ -134,7 +134,7 @@ def test_k_core_is_the_largest_set_with_enough_of_each(content, least):
 @given(rows)
 def test_numbers_follow_the_first_appearance_in_time(content):
     content = sorted(content, key=lambda row: row[2])
-    data = number_by_time(table(content))
+    data = by_user(numbered(table(content)))
     assert data.user_ids == list(dict.fromkeys(row[0] for row in content))
     assert data.item_ids == list(dict.fromkeys(row[1] for row in content))
     assert back(data) == sorted(content, key=lambda row: data.user_ids.index(row[0]))
@@ -142,7 +142,7 @@ def test_numbers_follow_the_first_appearance_in_time(content):
 
 def test_numbering_forgets_who_was_dropped():
     content = [("a", "x", 1, 1.0), ("b", "y", 2, 1.0), ("a", "y", 3, 1.0), ("c", "y", 3, 1.0)]
-    data = number_by_time(table(content).take(np.array([1, 2, 3])))
+    data = by_user(numbered(table(content).take(np.array([1, 2, 3]))))
     assert (data.user_ids, data.item_ids) == (["b", "a", "c"], ["y"])
     assert data.user.tolist() == [0, 1, 2]
     assert (data.user.dtype, data.item.dtype) == (np.int32, np.int32)
@@ -150,7 +150,7 @@ def test_numbering_forgets_who_was_dropped():
 
 def test_the_summary_by_hand():
     content = [("a", "x", 1, 1.0), ("a", "y", 1, 1.0), ("a", "z", 2, 1.0), ("b", "x", 2, 1.0)]
-    summary = summarise(number_by_time(table(content)))
+    summary = summarise(by_user(numbered(table(content))))
     assert summary == {
         "num_users": 2,
         "num_items": 3,
@@ -159,7 +159,7 @@ def test_the_summary_by_hand():
         "sequence_length": {"mean": 2.0, "median": 2.0, "max": 3},
         "equal_time_share": 2 / 4,
     }
-    untimed = summarise(number_by_time(table(content, has_timestamps=False)))
+    untimed = summarise(by_user(numbered(table(content, has_timestamps=False))))
     assert "equal_time_share" not in untimed
-    ordered = summarise(number_by_time(table(content, order=[0, 1, 2, 2])))
+    ordered = summarise(by_user(numbered(table(content, order=[0, 1, 2, 2]))))
     assert ordered["equal_time_share"] == 0

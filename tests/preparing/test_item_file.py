@@ -73,6 +73,27 @@ def test_lists_in_parquet_are_joined(tmp_path):
     assert [row[2] for row in source.items.rows.values()] == ["x|y", "", ""]
 
 
+@pytest.mark.parametrize("written", [json_lines, parquet])
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("g.name", [[{"name": "x"}, {"name": None}, {"name": "y"}], [], None]),
+        ("g.of", [{"of": ["x", None, "y"]}, {"of": []}, None]),
+    ],
+)
+def test_fields_of_objects_and_lists_are_joined(tmp_path, written, key, values):
+    content = written(list(zip("123", values, strict=True)), ("id", "g"))
+    source = read(tmp_path, content, {"id": "id", "genres": key})
+    assert source.items.rows == {"1": ("x|y",), "2": ("",), "3": ("",)}
+
+
+def test_of_ids_that_may_be_missing_its_own_remedy_is_told(tmp_path):
+    source = read(tmp_path, b"id,name\n1,a\nNA,b\n", {"id": "id", "title": "name"})
+    assert source.notices[0].endswith(
+        "in 1 row; if that means a missing id, take these rows out of the file"
+    )
+
+
 def test_the_first_of_several_rows_may_count(tmp_path):
     items = b"id,name\n1,a\n2,b\n1,c\n3,d\n2,e\n"
     source = read(tmp_path, items, {"id": "id", "title": "name"}, repeated="first")

@@ -5,14 +5,14 @@ import pytest
 from test_interactions import table
 
 from sasrec.preparing.cleaning import drop_duplicates
-from sasrec.preparing.interactions import number_by_time, summarise
+from sasrec.preparing.interactions import by_user, numbered, summarise
 from sasrec.preparing.ties import Ties, find_ties, tie_notices
 
 
 def ties(rows, **how):
     """What is found in rows (user, item, time)."""
     source = table([(*row, 1.0) for row in rows], **how)
-    data = number_by_time(drop_duplicates(source))
+    data = by_user(numbered(drop_duplicates(source)))
     return find_ties(data, source), summarise(data).get("equal_time_share")
 
 

@@ -7,12 +7,13 @@ from sasrec.preparing.plain_bytes import compression, head_of
 
 BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 CSV = "export the table as CSV or Parquet"
+ORC = b"ORC"
 # Bytes that a file begins with, and what it is.
 FOREIGN = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV UTF-8",
     b"SQLite format 3": f"an SQLite database: {CSV}",
     b"\x89HDF": f"an HDF5 file: {CSV}",
-    b"ORC": f"an ORC file: {CSV}",
+    ORC: f"an ORC file: {CSV}",
     b"Obj\x01": f"an Avro file: {CSV}",
     b"\x93NUMPY": f"a NumPy array: {CSV}",
     b"\x80\x04": f"a Python pickle: {CSV}",
@@ -40,7 +41,8 @@ def kind_of(path: Path, label: str) -> str:
         return "parquet"
     foreign = head[TAR_MAGIC_AT:] if head[TAR_MAGIC_AT:].startswith(b"ustar") else head
     for magic, what in FOREIGN.items():
-        if foreign.startswith(magic):
+        # A text may begin with the name ORCID.
+        if foreign.startswith(magic) and (magic != ORC or b"\0" in foreign):
             raise UserError(f"{label} is {what}")
     start = head
     for mark in BOMS:

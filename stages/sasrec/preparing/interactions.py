@@ -73,14 +73,6 @@ def dense_order(columns: Sequence[np.ndarray]) -> np.ndarray:
     return places
 
 
-def number_by_time(data: Interactions) -> Interactions:
-    """Contiguous codes by first appearance; rows by user, then as they were.
-
-    `data` must be in time order already.
-    """
-    return by_user(numbered(data))
-
-
 def by_user(data: Interactions) -> Interactions:
     """The rows by user, then as they were."""
     return data.take(np.argsort(data.user, kind="stable"))

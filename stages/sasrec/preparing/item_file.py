@@ -73,7 +73,8 @@ def read_item_file(path: Path, form: ItemFile, known: Sequence[str]) -> Told:
 
 
 def _of_items(sentence: str) -> str:
-    """The same sentence with the keys of the item file instead of the interactions'."""
+    """The same sentence with what holds of the item file instead of the interactions."""
+    sentence = sentence.replace("set data.missing_id: drop", "take these rows out of the file")
     return re.sub(r"\bdata\.(?=columns|delimiter|encoding|quoted)", "data.items.", sentence)
 
 

@@ -1,7 +1,8 @@
 """JSON lines as Arrow columns of strings, exactly as written: no number is rounded.
 
 A column's name may be a path: `user.id` is a field of an object; `events.aid`, where `events` is
-a list, gives a row for each of its entries. Steam's and Amazon's Python literals are read too.
+a list, gives a row for each of its entries: an empty list gives none, and counts nowhere; a null in
+place of a list is one missing value. Steam's and Amazon's Python literals are read too.
 """
 
 import ast
@@ -85,6 +86,8 @@ class JsonRows:
             records = DECODER.decode(content.decode("utf-8-sig"))
         except ValueError as error:
             raise UserError(f"{self.label} is no JSON: {_reason(error)}") from None
+        except RecursionError:
+            raise UserError(f"{self.label} is too deeply nested") from None
         for number, record in enumerate(records, start=1):
             yield f"entry {number}", record
 
@@ -194,7 +197,7 @@ def _batch(rows: list[Row], names: list[str]) -> pa.RecordBatch:
         arrays = [pa.array(column, pa.string()) for column in columns]
     except UnicodeEncodeError:  # half of a pair, as "\ud800"
         columns = zip(*rows, strict=True)
-        arrays = [pa.array([_valid(value) for value in column]) for column in columns]
+        arrays = [pa.array(map(_valid, column), pa.string()) for column in columns]
     return pa.RecordBatch.from_arrays(arrays, names)
 
 

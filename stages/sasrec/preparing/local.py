@@ -82,12 +82,17 @@ def checks_of(columns: Columns, time_unit: str, time_format: str) -> Checks:
     )
     if columns.timestamp is not None:
         checks[str(columns.timestamp)] = time_check(time_unit, time_format)
-    numeric = [str(name) for name in (columns.rating, *columns.orders) if name is not None]
-    return checks | dict.fromkeys(numeric, is_number)
+    if columns.rating is not None:
+        checks[str(columns.rating)] = _is_rating
+    return checks | dict.fromkeys(map(str, columns.orders), is_number)
 
 
 def _is_present(text: str) -> bool:
     return text.strip() != ""
+
+
+def _is_rating(text: str) -> bool:
+    return is_number(text.replace(",", ".", 1))  # a decimal comma, as `columns.ratings` reads it
 
 
 def _text(path: Path, label: str, names: list[str], reading: Reading) -> Table:

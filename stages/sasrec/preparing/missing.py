@@ -27,7 +27,8 @@ def without_missing_times(table: Table, name: str) -> tuple[Table, int]:
     column = table.columns[name]
     missing = _missing(column, PLACEHOLDERS | NO_TIME)
     if is_number(column.type):
-        zero = pc.is_in(column, pa.array([0, -1]).cast(column.type))
+        # As float64, since not every type of numbers holds -1.
+        zero = pc.is_in(column.cast(pa.float64(), safe=False), pa.array([0.0, -1.0]))
         missing |= zero.to_numpy(zero_copy_only=False)
     return _without(table, [missing])
 

@@ -2,6 +2,7 @@
 
 `user.id` is a field of an object. Of a column that holds lists each entry becomes a row, and what
 stands beside them once is repeated; `events.aid` is a field of the objects in the lists `events`.
+An empty list gives no row, and counts nowhere; a null in place of a list is one missing value.
 """
 
 from collections.abc import Sequence
@@ -40,11 +41,10 @@ def flat(
     for name in names:
         top = top_of(name, columns.column_names)
         path = name[len(top) + 1 :].split(".") if name != top else []
-        column = columns[top]
-        if joined is not None and is_list(column.type):
-            column = _joined(column, joined)
-        found[name], parents = _walk(column, path, name, label)
-        if parents is not None:
+        found[name], parents = _walk(columns[top], path, name, label)
+        if parents is not None and joined is not None:
+            found[name] = _joined_by_row(found[name], parents, columns.num_rows, joined)
+        elif parents is not None:
             spread[name] = parents
     if not spread:
         return pa.table(found), None
@@ -59,12 +59,24 @@ def flat(
     return pa.table({n: c if n in spread else c.take(rows) for n, c in found.items()}), parents
 
 
-def _joined(column: pa.ChunkedArray, joined: str) -> pa.ChunkedArray:
-    """The entries of each list as one text; what is missing is left out."""
-    column.validate(full=True)
-    lists = column.to_pylist()
-    texts = [joined.join(str(entry) for entry in one or () if entry is not None) for one in lists]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+def _joined_by_row(
+    entries: pa.ChunkedArray, parents: np.ndarray, num_rows: int, joined: str
+) -> pa.ChunkedArray:
+    """The entries of each of the `num_rows` rows as one text; what is missing is left out."""
+    texts: list[list[str]] = [[] for _ in range(num_rows)]
+    for entry, row in zip(entries.to_pylist(), parents.tolist(), strict=True):
+        if entry is not None:
+            texts[row].append(str(entry))
+    return pa.chunked_array([pa.array(map(joined.join, texts), pa.string())])
+
+
+def _with_null_entries(lists: pa.Array) -> pa.Array:
+    """The same lists, with a list of one null for each null."""
+    if lists.null_count == 0:
+        return lists
+    if pa.types.is_fixed_size_list(lists.type):
+        lists = lists.cast(pa.list_(lists.type.value_type))
+    return pc.coalesce(lists, pa.scalar([None], lists.type))
 
 
 def _walk(
@@ -82,6 +94,7 @@ def _walk(
         if is_list(values.type):
             if parents is not None:
                 raise UserError(f"{label}: the column {name!r} has lists in lists")
+            values = _with_null_entries(values)
             parents = pc.list_parent_indices(values).to_numpy(zero_copy_only=False)
             values = pc.list_flatten(values)
             continue

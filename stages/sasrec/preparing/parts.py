@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -39,9 +40,11 @@ def read_parts(
 
 
 def _partition(part: Path) -> dict[str, str | None]:
-    """The columns that the names of folders state."""
+    """The columns that the names of folders state; %3A in them is a colon, as Spark writes it."""
     pairs = (folder.partition("=") for folder in part.parts[:-1] if "=" in folder)
-    return {name: None if value == NO_VALUE else value for name, _, value in pairs}
+    return {
+        unquote(name): None if value == NO_VALUE else unquote(value) for name, _, value in pairs
+    }
 
 
 def _joined(tables: list[Table], parts: list[str], label: str) -> Table:

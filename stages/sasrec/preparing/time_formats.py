@@ -71,7 +71,7 @@ def by_pattern(table: Table, name: str, pattern: str) -> tuple[np.ndarray, str]:
         warnings.simplefilter("ignore")
         try:
             found = pd.to_datetime(text.to_pandas(), format=pattern, utc=True, errors="coerce")
-        except ValueError as error:  # the pattern itself is wrong
+        except (ValueError, re.error) as error:  # the pattern itself is wrong
             table.fail(0, f"data.time_format = {pattern!r}: {error}")
     refuse(table, name, column, found.isna().to_numpy(), expected)
     return found.astype(np.int64).to_numpy(), found.dt.unit

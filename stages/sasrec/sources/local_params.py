@@ -32,6 +32,8 @@ def _delimiter(value: str) -> str:
     if value == "" or '"' in value or "\n" in value or "\r" in value:
         known = ", ".join(name for name in DELIMITERS if name.isalpha())
         raise ValueError(f"should be auto, {known}, or the characters between fields")
+    if "\0" in value or (len(value) == 1 and not value.isascii()):
+        raise ValueError("should be an ASCII character other than NUL, or several characters")
     return DELIMITERS.get(value, value)
 
 
