@@ -75,7 +75,7 @@ def test_the_stage_trains_by_it(folder):
     set_params(folder, train__recipe="record", **small)
     result = run(folder, "train")
     assert result.returncode == 0, result.stderr
-    assert "recipe record: objective.loss cross_entropy" in result.stdout
+    assert "recipe record: train.monitor full" in result.stdout
     assert "model.hidden_size 8" in result.stdout.split("as params.yaml has it")[1]
 
 
