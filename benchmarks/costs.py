@@ -17,9 +17,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import chdir
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +38,8 @@ from sasrec.machine.devices import choose_device
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
-from sasrec.training.building import build
+from sasrec.training.building import Inputs, build
+from sasrec.training.choosing import with_recipe
 from sasrec.training.params import TrainParams
 from sasrec.training.trainer import Trainer
 
@@ -64,7 +66,10 @@ def measure(tables: Iterable[Table], rounds: int, path: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             make_split(Path(folder), next(iter(rows.values())))
             with chdir(folder):
-                trainers = {row: trainer_of(row, params) for row, params in rows.items()}
+                trainers = {
+                    row: trainer_of(params, partial(_with_name, row))[0]
+                    for row, params in rows.items()
+                }
                 timings = take_turns(trainers, rounds)
         merge(path, [describe(row, timings[row], trainers[row]) for row in rows], [*Row._fields])
 
@@ -90,18 +95,21 @@ def make_split(folder: Path, params: dict[str, Any]) -> None:
             raise UserError(f"stages/{stage}.py failed, see above")
 
 
-def trainer_of(row: Row, params: dict[str, Any]) -> Trainer:
+def trainer_of(params: dict[str, Any], report: Callable[[str], None]) -> tuple[Trainer, Inputs]:
     """What stages/train.py trains by `params` on the split in the working directory."""
-    settings, inputs = train.read_inputs(
+    *sections, _ = with_recipe(
         ModelParams.model_validate(params["model"]),
         ObjectiveParams.model_validate(params["objective"]),
         TrainParams.model_validate(params["train"]),
     )
-    return build(
-        *(settings, inputs.sequences, inputs.dataset.num_items),
-        choose_device(settings.train.device),
-        report=lambda line: print(f"{row.dataset} {row.row}: {line}", flush=True),
-    )
+    settings, inputs = train.read_inputs(*sections)
+    device = choose_device(settings.train.device)
+    trainer = build(settings, inputs.sequences, inputs.dataset.num_items, device, report=report)
+    return trainer, inputs
+
+
+def _with_name(row: Row, line: str) -> None:
+    print(f"{row.dataset} {row.row}: {line}", flush=True)
 
 
 def take_turns(trainers: dict[Row, Trainer], rounds: int) -> dict[Row, Timing]:
@@ -110,12 +118,12 @@ def take_turns(trainers: dict[Row, Trainer], rounds: int) -> dict[Row, Timing]:
     for epoch in range(1, rounds + 2):
         for row, trainer in trainers.items():
             seconds[row].append(trainer.run_epoch(epoch).seconds)
-            print(f"{row.dataset} {row.row}: epoch {epoch}, {seconds[row][-1]:.3f} s", flush=True)
+            _with_name(row, f"epoch {epoch}, {seconds[row][-1]:.3f} s")
     return {row: Timing(values[1:]) for row, values in seconds.items()}
 
 
 def describe(row: Row, timing: Timing, trainer: Trainer) -> dict[str, Any]:
-    print(f"{row.dataset} {row.row}: {timing}", flush=True)
+    _with_name(row, str(timing))
     return {
         **row._asdict(),
         "seconds_per_epoch": round(timing.median, 4),

@@ -31,7 +31,7 @@ PAPER: dict[str, Any] = {
     "train.precision": "float32",
 }
 
-# AdamW at a rate that rises, then falls to 0 at the last epoch; all of a long history is learnt from.
+# AdamW at a rate that rises, then falls to 0 at the last epoch; all of a long history is learnt.
 _SHARED: dict[str, Any] = {
     "train.monitor": "full",
     "train.windows": "random",
