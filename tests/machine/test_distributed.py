@@ -134,9 +134,7 @@ def test_torchrun_starts_as_many_as_the_parameter_says(monkeypatch: pytest.Monke
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "8")
     check_started(8)
-    with pytest.raises(
-        UserError, match=r"torchrun started 8 processes in all, and train\.processes"
-    ):
+    with pytest.raises(UserError, match="torchrun started 8 processes in all, and train"):
         check_started(2)
 
 
