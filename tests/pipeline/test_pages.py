@@ -19,7 +19,8 @@ def blocks(page, language):
 
 def commands(page):
     """The words of each line of the shell, without what a shell makes of them."""
-    for block in blocks(page, "bash"):
+    typed = re.findall(r"^\$ (.*)$", page.read_text("utf-8"), re.M)  # above what came out
+    for block in [*blocks(page, "bash"), *typed]:
         for line in block.replace("\\\n", " ").splitlines():
             yield shlex.split(line, comments=True)
 
