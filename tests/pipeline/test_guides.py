@@ -5,8 +5,8 @@ import sys
 
 import pytest
 import yaml
+from pages import blocks
 from places import ROOT
-from test_pages import blocks
 
 import download
 import preprocess

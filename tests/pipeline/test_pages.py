@@ -6,15 +6,12 @@ from itertools import pairwise
 
 import pytest
 import yaml
+from pages import blocks
 from places import ROOT, STAGES
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
 SOURCES = "".join(path.read_text("utf-8") for path in sorted(STAGES.rglob("*.py")))
-
-
-def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
 
 
 def commands(page):
