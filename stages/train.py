@@ -25,7 +25,7 @@ from sasrec.data.features import read_features
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
 from sasrec.machine.devices import choose_device
-from sasrec.machine.distributed import is_launched, launch, world
+from sasrec.machine.distributed import check_started, is_launched, launch, world
 from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.checkpoint import save_model
 from sasrec.model.known import known_of
@@ -39,6 +39,7 @@ from sasrec.training.choosing import with_recipe
 from sasrec.training.fitting import fit
 from sasrec.training.identity import identity_of
 from sasrec.training.live_curves import LiveCurves
+from sasrec.training.machines import check_same_on_all
 from sasrec.training.memory_need import Settings, check_memory
 from sasrec.training.new_items import check_features, fill_new_items, fills_new_items
 from sasrec.training.params import TrainParams
@@ -63,6 +64,7 @@ def main() -> None:
         load_params("objective", ObjectiveParams),
         load_params("train", TrainParams),
     )
+    check_started(params.processes)
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
@@ -84,6 +86,7 @@ def main() -> None:
             identity_of,
             *(settings, filter_seen, (TRAIN, VALID), device, processes, Path(__file__)),
         )
+        check_same_on_all(identity, processes)
         keeper = stack.enter_context(keeping(identity, processes, report))
         progress, watchers, new = keeper.progress, [keeper], None
         if processes.is_first:

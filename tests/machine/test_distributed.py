@@ -1,9 +1,12 @@
-"""Two processes on one machine (gloo) against one."""
+"""Two processes on one machine (gloo) against one, and two that two torchruns start."""
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ from places import HELPERS, ROOT, STAGES
 from safetensors.torch import load_file
 from shared_gradients import gradients
 
-from sasrec.machine.distributed import World, launch
+from sasrec.base.errors import UserError
+from sasrec.machine.distributed import World, check_started, launch
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -68,16 +72,51 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_stage_trains_in_two_processes_and_only_the_first_writes(workspace: Path) -> None:
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def on_two_machines(folders: list[Path]) -> list[subprocess.CompletedProcess[str]]:
+    """Train by a torchrun in each of the folders, which stand for machines."""
+    torchrun = ("-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1")
+    address = ("--master-addr=127.0.0.1", f"--master-port={free_port()}")
+
+    def start(rank: int) -> subprocess.CompletedProcess[str]:
+        command = (*torchrun, f"--node-rank={rank}", *address, str(STAGES / "train.py"))
+        return run(folders[rank], *command)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(start, range(2)))
+
+
+def test_two_processes_train_the_same_on_one_machine_or_two_and_the_first_writes(
+    workspace: Path,
+) -> None:
+    machines = [shutil.copytree(workspace, workspace / name) for name in ("first", "second")]
     result = run(workspace, str(STAGES / "train.py"))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("epoch 2/2") == 1
     assert "2 process(es) on cpu" in result.stdout
     metrics = json.loads((workspace / "metrics/train_details.json").read_text())
     assert metrics["epochs"] == 2
-    first = (workspace / "data/model/model.safetensors").read_bytes()
-    assert run(workspace, str(STAGES / "train.py")).returncode == 0
-    assert (workspace / "data/model/model.safetensors").read_bytes() == first
+    first, second = on_two_machines(machines)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout.count("epoch 2/2") == 1
+    assert not second.stdout
+    for name in ("data/model/model.safetensors", "data/model/model.json", "metrics/train.json"):
+        assert (machines[0] / name).read_bytes() == (workspace / name).read_bytes(), name
+    assert {path.name for path in (machines[1] / "data").iterdir()} == {"split"}
+    assert not (machines[1] / "metrics").exists()
+
+
+def test_torchrun_starts_as_many_as_the_parameter_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_started(2)  # not started by anyone
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    check_started(8)
+    with pytest.raises(UserError, match="torchrun started 8 processes in all, and train"):
+        check_started(2)
 
 
 def test_a_mistake_in_two_processes_is_one_sentence(workspace: Path) -> None:

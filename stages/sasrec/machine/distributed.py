@@ -1,5 +1,7 @@
 """Several processes that train one model: started by `launch`, or by torchrun on many machines.
 
+They trust whoever reaches them: what goes between them is neither encrypted nor signed.
+
 Each process takes its share of every batch's users; the gradients of all are added before a step.
 A process divides its losses by the positions of the whole batch, so the sum is the gradient that
 one process would have had.
@@ -9,11 +11,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, distributed
 
+from sasrec.base.errors import UserError
 from sasrec.machine.processes import run_processes
 
 HOST = "127.0.0.1"
@@ -54,10 +57,44 @@ class World:
         distributed.broadcast_object_list(held, src=0)
         return held[0]
 
+    def from_all(self, value: T) -> list[T]:
+        """What each process holds, in the order of their ranks."""
+        if self.size == 1:
+            return [value]
+        held: list[T | None] = [None] * self.size
+        distributed.all_gather_object(held, value)
+        return cast(list[T], held)
+
 
 def is_launched() -> bool:
     """True in a process that torchrun, or `launch`, started."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def check_started(processes: int) -> None:
+    """Hold that what started this process started as many as `train.processes` says.
+
+    So what is recorded of a training says how it was shared: results depend on that.
+
+    Raises:
+        UserError: torchrun started more or fewer.
+    """
+    if is_launched() and int(os.environ["WORLD_SIZE"]) != processes:
+        raise UserError(
+            f"torchrun started {os.environ['WORLD_SIZE']} processes in all, and train.processes = "
+            f"{processes}: set train.processes to what torchrun is told, machines times processes "
+            "on each"
+        )
+
+
+def spans_machines() -> bool:
+    """True where torchrun started processes beside those of this machine."""
+    return os.environ.get("LOCAL_WORLD_SIZE", "1") != os.environ.get("WORLD_SIZE", "1")
+
+
+def is_first_here() -> bool:
+    """One process of each machine."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def launch(processes: int) -> None:
