@@ -4,6 +4,7 @@ Shapes: N items.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,8 @@ def not_among(lacking: list[str], known: Mapping[str, int], path: Path) -> str:
     """The beginning of a sentence on raw ids that `path` does not have."""
     if not lacking:
         return f"no raw id of {path} is named"
-    examples = ", ".join([raw_id for raw_id, _ in zip(known, range(3), strict=False)])
+    first = list(islice(known, 3))
+    examples = ", ".join(map(repr, first) if "," in "".join(first) else first)
     others = f", nor are {len(lacking) - 1:,} more" if len(lacking) > 1 else ""
     return f"{lacking[0]!r} is not among the raw ids of {path} ({examples}, …){others}"
 
