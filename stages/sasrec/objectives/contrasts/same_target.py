@@ -105,7 +105,7 @@ class SameTarget(Contrast):
         return (prepared[0].batch.items,)
 
     def alike(self, batch: TrainingBatch) -> Tensor:
-        """Those of the same target, whatever view of them is learnt from."""
+        """Those of the same target."""
         return self.partners.ends(batch.users)
 
     def pair(
