@@ -20,7 +20,6 @@ from toys import (
     toy_sequences,
 )
 
-from sasrec.base.errors import UserError
 from sasrec.objectives import losses as module
 from sasrec.objectives.contrasts.contrast import Contrast
 from sasrec.objectives.contrasts.representations import REPRESENTATIONS
@@ -166,13 +165,6 @@ def test_dropout_contrasts_two_passes():
     assert not torch.equal(again, states)
     expected = info_nce(states[last], again[last], 1.0) * len(batch.targets)
     torch.testing.assert_close(found, expected)
-
-
-def test_two_passes_without_dropout_are_refused():
-    (term,) = objective_of(contrasts=["dropout"]).terms[1:]
-    model, batch = toy_model(toy_config()), batch_in("packed")
-    with pytest.raises(UserError, match=r"contrasts names dropout, and model\.dropout = 0"):
-        term(model, model, batch, model(batch.inputs), ())
 
 
 def test_partners_end_in_the_same_item():

@@ -71,7 +71,7 @@ class Trainer:
         left_out: how many others there are, by the reason.
 
     Raises:
-        UserError: there is no user to learn from, or parameters do not go together.
+        UserError: there is no user to learn from.
     """
 
     def __init__(
@@ -88,7 +88,6 @@ class Trainer:
         self.params = params
         self.world = world
         self.device = reader.device
-        _check_windows(params, objective)
         self.users, self.left_out = choose_users(
             reader.sequences, model.num_items, negatives=objective.loss.num_negatives > 0
         )
@@ -230,16 +229,6 @@ class Trainer:
         generator = torch.Generator(self.device)
         generator.manual_seed(int(negatives.generate_state(1, np.uint64)[0] >> 1))
         return batches, generator
-
-
-def _check_windows(params: TrainParams, objective: Objective) -> None:
-    """Raise UserError if a term would take other windows for the latest."""
-    for term in objective.terms:
-        if term.needs_latest and params.windows != "latest":
-            raise UserError(
-                f"{term.name} goes by the last item of each user, where an epoch's sequences have "
-                f"to end: it needs train.windows = latest, not {params.windows}"
-            )
 
 
 def _compiled(model: SASRec, device: torch.device) -> Callable[[Batch], Tensor]:

@@ -47,11 +47,15 @@ class Contrast(Term):
         augments: whether they are views by augmentations.
         rows: how many whole numbers a place are held, of the batch's sequences as rows, where
             others are drawn for them.
+        needs_latest: whether it takes a sequence to end in its user's last item.
+        needs_dropout: whether its representations differ by what the model drops alone.
     """
 
     passes = 1
     augments = False
     rows = 0
+    needs_latest = False
+    needs_dropout = False
 
     def __init__(self, settings: ContrastSettings) -> None:
         super().__init__()
