@@ -48,7 +48,7 @@ def prepare(
     hows = attach(drop_ins, *roots)
     if {row.how for row in drop_ins if row.loops} & set(hows.values()):
         load_loops(report)
-    check_drop_ins(drop_ins, model.config, loss, device, model.known)
+    check_drop_ins(drop_ins, model.config, loss, device, model.known, mixed=mixed)
     report(_line(hows, loss))
 
 
