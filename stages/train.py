@@ -111,6 +111,7 @@ def main() -> None:
                 *(settings, sequences, inputs.dataset.num_items, device),
                 processes=processes,
                 report=_say_nothing,
+                compared=True,
             )
             keeper.restore(trainer)
             refitted = refit(trainer, progress, report, watchers)
