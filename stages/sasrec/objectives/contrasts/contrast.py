@@ -45,8 +45,8 @@ class Contrast(Term):
     Attributes:
         passes: how many sequences it encodes for each of the batch, beside that one.
         augments: whether they are views by augmentations.
-        rows: how many whole numbers a place are held, of the batch's sequences as rows, where
-            others are drawn for them.
+        rows: how many int64 arrays [B, W] it holds at once, W the longest sequence, where it lays
+            other sequences out as rows; 0 where it does not.
         needs_latest: whether it takes a sequence to end in its user's last item.
         needs_dropout: whether its representations differ by what the model drops alone.
     """
