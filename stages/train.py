@@ -35,6 +35,7 @@ from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce, needs_of
+from sasrec.training.choosing import with_recipe
 from sasrec.training.fitting import fit
 from sasrec.training.identity import identity_of
 from sasrec.training.live_curves import LiveCurves
@@ -58,9 +59,11 @@ OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS, DETAILS, *CURVES.valu
 
 
 def main() -> None:
-    model_params = load_params("model", ModelParams)
-    objective_params = load_params("objective", ObjectiveParams)
-    params = load_params("train", TrainParams)
+    model_params, objective_params, params, recipe = with_recipe(
+        load_params("model", ModelParams),
+        load_params("objective", ObjectiveParams),
+        load_params("train", TrainParams),
+    )
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
     device = choose_device(params.device)
@@ -93,6 +96,8 @@ def main() -> None:
             processes=processes,
             report=report,
         )
+        if recipe:
+            report(recipe)
         for line in introduce(trainer, inputs, filter_seen):
             report(line)
         validation = partial(

@@ -83,7 +83,7 @@ def test_a_model_with_dropout_and_its_gradients(variant, option, layout, positio
         result = loss_of(model, batch, loss)
         used = nodes_behind(result)
         assert used >= BY_HAND if by_loops else not BY_HAND & used
-        assert ("FusedBlockBackward" in used) == (by_loops and config.num_blocks > 0)
+        assert ("FusedBlocksBackward" in used) == (by_loops and config.num_blocks > 0)
         result.backward()
         results.append((result, dict(model.named_parameters())))
     (loss, mine), (expected, theirs) = results
@@ -141,8 +141,8 @@ def test_plainly():
     model = fast(toy_model(toy_config()))
     batch = toy_batch(ROWS)
     with plainly(model):
-        assert "FusedBlockBackward" not in nodes_behind(model(batch))
-    assert "FusedBlockBackward" in nodes_behind(model(batch))
+        assert "FusedBlocksBackward" not in nodes_behind(model(batch))
+    assert "FusedBlocksBackward" in nodes_behind(model(batch))
 
 
 def test_a_copy_computes_by_its_own_weights():

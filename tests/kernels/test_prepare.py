@@ -6,7 +6,7 @@ from toy_losses import toy_loss
 from toys import EVERY_ROW, OPTIONS, toy_config, toy_known, toy_model, toy_objective_params
 
 from sasrec.base.errors import UserError
-from sasrec.kernels import check, full_softmax, fused_block, last, prepare, tables
+from sasrec.kernels import check, full_softmax, fused_blocks, last, prepare, tables
 from sasrec.kernels.drop_ins import is_attached
 from sasrec.kernels.prepare import layout_for, training_threads
 from sasrec.model import feed_forward, inputs
@@ -211,9 +211,9 @@ def test_without_loops_shortcuts_remain():
 
 
 def test_all_threads_take_part(two_threads, monkeypatch):
-    parts, run_parts = [], fused_block.run_parts
+    parts, run_parts = [], fused_blocks.run_parts
     monkeypatch.setattr(
-        fused_block,
+        fused_blocks,
         "run_parts",
         lambda *arguments, edges: (
             parts.append(len(edges) - 1) or run_parts(*arguments, edges=edges)

@@ -1,12 +1,12 @@
-"""A whole block by compiled loops (fused_block.py)."""
+"""Whole blocks by compiled loops (fused_blocks.py): all of a model, or one."""
 
 from torch import Tensor, nn
 
 from sasrec.batching.layout import Layout
 from sasrec.kernels import last
-from sasrec.kernels.fused_block import BlockWeights, fused_block
+from sasrec.kernels.fused_blocks import BlockWeights, fused_blocks
 from sasrec.kernels.loops.block import Setting
-from sasrec.model.block import Block
+from sasrec.model.block import Block, Blocks
 from sasrec.model.feed_forward import ReluFeedForward
 from sasrec.model.variants import NORMED
 
@@ -17,11 +17,31 @@ def supports(block: Block) -> bool:
     return paper and not block.variant.gated
 
 
+def all_supported(blocks: Blocks) -> bool:
+    """True for such blocks, or none, that differ in nothing but their weights."""
+    plain = all(type(block) is Block and supports(block) for block in blocks)
+    return plain and len({(_setting(block), block.attention.dropout) for block in blocks}) <= 1
+
+
 def block(module: Block, x: Tensor, layout: Layout) -> Tensor:
     """What `Block.forward` computes: [T, D] to [T, D]."""
-    attention, feed_forward, variant = module.attention, module.feed_forward, module.variant
+    return _in_turn([module], x, layout)
+
+
+def blocks(module: Blocks, x: Tensor, layout: Layout) -> Tensor:
+    """What `Blocks.forward` computes: [T, D] to [T, D]."""
+    return _in_turn(list(module), x, layout) if len(module) else x
+
+
+def _in_turn(blocks: list[Block], x: Tensor, layout: Layout) -> Tensor:
+    weights, dropout = [_weights(block) for block in blocks], blocks[0].attention.dropout
+    return fused_blocks(x, layout, weights, _setting(blocks[0]), dropout.active)
+
+
+def _weights(module: Block) -> BlockWeights:
+    attention, feed_forward = module.attention, module.feed_forward
     projection = attention.projection if isinstance(attention.projection, nn.Linear) else None
-    weights = BlockWeights(
+    return BlockWeights(
         *_of(module.attention_norm),
         *_of(attention.query),
         *_of(attention.key),
@@ -31,18 +51,21 @@ def block(module: Block, x: Tensor, layout: Layout) -> Tensor:
         *_of(feed_forward.inner),
         *_of(feed_forward.outer),
     )
+
+
+def _setting(module: Block) -> Setting:
+    attention, variant = module.attention, module.variant
     normed = not variant.after  # else nothing is normed before
-    setting = Setting(
+    return Setting(
         query_normed=normed and variant.query == NORMED,
         key_value_normed=normed and variant.key_value == NORMED,
         residual_normed=normed and variant.residual == NORMED,
         post_norm=variant.after,
         adds=module.residual,
-        projects=projection is not None,
+        projects=isinstance(attention.projection, nn.Linear),
         num_heads=attention.num_heads,
         epsilon=module.attention_norm.eps,
     )
-    return fused_block(x, layout, weights, setting, attention.dropout.active)
 
 
 def _of(module: nn.Linear | nn.LayerNorm) -> tuple[nn.Parameter, nn.Parameter]:

@@ -7,7 +7,7 @@ from sasrec.kernels.drop_ins import DropIn
 from sasrec.kernels.full_softmax import cross_entropy, cross_entropy_by_loop
 from sasrec.kernels.loss import binary_cross_entropy, sampled_softmax
 from sasrec.kernels.norm import norm
-from sasrec.model.block import Block
+from sasrec.model.block import Block, Blocks
 from sasrec.model.inputs import Inputs
 from sasrec.model.norm import LayerNorm
 from sasrec.objectives.binary_cross_entropy import BinaryCrossEntropy
@@ -28,6 +28,7 @@ def _by_loops(what: str, module: type, supports: Callable, compute: Callable) ->
 
 # The first of a module's that there may be is taken.
 DROP_INS = [
+    _by_loops("blocks", Blocks, blocks.all_supported, blocks.blocks),
     _by_loops("blocks", Block, blocks.supports, blocks.block),
     _by_loops("inputs", Inputs, inputs.supports, inputs.inputs),
     _by_loops("norms", LayerNorm, _always, norm),

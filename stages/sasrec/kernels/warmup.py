@@ -18,7 +18,7 @@ import torch
 from sasrec.batching.layout import lay_out_packed
 from sasrec.kernels.compiled_code import hand_over
 from sasrec.kernels.full_softmax import cross_entropy_by_loop
-from sasrec.kernels.fused_block import BlockWeights, fused_block
+from sasrec.kernels.fused_blocks import BlockWeights, fused_blocks
 from sasrec.kernels.inputs import Embed
 from sasrec.kernels.loops import adam
 from sasrec.kernels.loops.block import Setting
@@ -52,7 +52,7 @@ def compile_all() -> None:
     weights = BlockWeights(*(vector, vector), *(matrix, vector) * 4, *(vector, vector),
                            *(matrix, vector) * 2)  # fmt: skip
     setting = Setting(True, False, True, False, True, True, num_heads=2, epsilon=1e-8)
-    x = fused_block(x, layout, weights, setting, dropout)
+    x = fused_blocks(x, layout, [weights, weights], setting, dropout)
     x = Norm.apply(x, vector, vector, 1e-8)
     drawn = (x, table, items, items[:, None])
     losses = [

@@ -71,3 +71,13 @@ class Block(nn.Module):
         if gate is not None:
             update = gate(residual).sigmoid() * update
         return residual + update if self.residual else update
+
+
+class Blocks(nn.ModuleList):
+    """The blocks of a model, one after another."""
+
+    def forward(self, x: Tensor, layout: Layout, *attributes: Tensor) -> Tensor:
+        """[T, D] to [T, D]; see `Block.forward`."""
+        for block in self:
+            x = block(x, layout, *attributes)
+        return x

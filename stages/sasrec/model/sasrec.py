@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sasrec.batching.batches import Batch
-from sasrec.model.block import Block
+from sasrec.model.block import Block, Blocks
 from sasrec.model.config import ModelConfig
 from sasrec.model.dropout import Dropout
 from sasrec.model.genres import ItemGenres
@@ -56,7 +56,7 @@ class SASRec(nn.Module):
         reads = getattr(ATTENTIONS[config.attention], "reads_attributes", False)
         read = reads and config.num_blocks > 0
         self.attributes = ItemGenres(config, num_items, known) if read else None
-        self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.num_blocks))
+        self.blocks = Blocks(Block(config, self.dropout) for _ in range(config.num_blocks))
         self.last_norm = LayerNorm(config.hidden_size)
         self.output_embedding = (
             None
@@ -97,16 +97,14 @@ class SASRec(nn.Module):
         """States [T, D]: what is known after each slot's item; arbitrary at padding."""
         batch = self.item_dropout(batch)
         x, attributes = self.inputs(batch), self._attributes(batch)
-        for block in self.blocks:
-            x = block(x, batch.layout, *attributes)
+        x = self.blocks(x, batch.layout, *attributes)
         return self.score.states(self.last_norm(x))
 
     def last_states(self, batch: Batch) -> Tensor:
         """[B, D]: `forward` at each sequence's latest position, in the layout's order."""
         assert not self.training, "last_states is for ranking: call eval() first"
         x, attributes = self.inputs(batch), self._attributes(batch)
-        for block in self.blocks[:-1]:
-            x = block(x, batch.layout, *attributes)
+        x = self.blocks[:-1](x, batch.layout, *attributes)
         if self.blocks:
             last = self.blocks[-1].last(x, batch.layout, *attributes)
         else:

@@ -29,7 +29,7 @@ from sasrec.kernels.loops.position import (
     norm,
     norm_backward,
 )
-from sasrec.kernels.parts import compiled, inner
+from sasrec.kernels.parts import inner
 
 Array = np.ndarray
 
@@ -55,7 +55,7 @@ class Vector(IntEnum):
 
 
 class Plane(IntEnum):
-    """Which of the planes [10, T, D] that the gradient needs holds what."""
+    """Which of a block's planes [10, T, D] that the gradient needs holds what."""
 
     NORMED = 0
     QUERY = 1
@@ -203,7 +203,7 @@ def _feed_forward(weights, setting, drops, kept, out, first, last):
         add(z if setting.residual_normed or setting.post_norm else y, out, out, first, last)
 
 
-@compiled
+@inner
 def forward(x, weights, setting, spans, drops, kept, out, part, start, stop):
     """Fill `kept` and out [T, D], from x [T, D]."""
     if start == stop:
@@ -275,7 +275,7 @@ def _attention_backward(grad_y, x, weights, setting, spans, drops, kept, scratch
         add(grad_residual, grad_y, grad_residual, first, last)
 
 
-@compiled
+@inner
 def backward(gradient, x, weights, setting, spans, drops, kept, scratch, grad_x, grads, part,
              start, stop):  # fmt: skip
     """Fill grad_x [T, D], and the part's `grads`, 0 before, from the gradient of `out`."""
