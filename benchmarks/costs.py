@@ -1,4 +1,4 @@
-"""Seconds that an epoch of training takes, for each row of the tables of docs/results.md.
+"""Seconds that an epoch of training takes, for each row of docs/results.md where they are shown.
 
     python benchmarks/costs.py losses-ml-1m losses-ml-100k
     python benchmarks/costs.py                               # every table
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import torch
 from result_collecting import merge
-from result_tables import Table, load_tables, named_tables
+from result_tables import Table, load_tables, named_tables, of_kind
 from timing import Timing, name_machine
 from workloads import ROOT, params_with
 
@@ -55,8 +55,17 @@ class Row(NamedTuple):
 
 def main() -> None:
     arguments = parse_arguments()
-    tables = load_tables(Path(__file__).with_name("results.yaml"))
-    measure(named_tables(tables, arguments.tables or list(tables)), arguments.rounds, COSTS)
+    measure(timed_tables(arguments.tables), arguments.rounds, COSTS)
+
+
+def timed_tables(names: list[str]) -> list[Table]:
+    """Those of `names`, or all whose seconds docs/results.md shows.
+
+    Raises:
+        UserError: there is no such table.
+    """
+    tables = of_kind(load_tables(Path(__file__).with_name("results.yaml")), "ranking")
+    return named_tables(tables, names or list(tables))
 
 
 def measure(tables: Iterable[Table], rounds: int, path: Path) -> None:

@@ -7,14 +7,14 @@ metrics/baselines.json. It depends on the data and their split alone, so any run
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from result_collecting import merge, read_lines
 from result_markdown import NOT_RUN, markdown
-from result_tables import METRICS, Table
+from result_tables import METRICS, Table, protocol_of
 
 from sasrec.base.errors import UserError
 from sasrec.comparing.runs.results import find_results
@@ -76,10 +76,7 @@ def _read(name: str) -> dict[str, dict[str, dict[str, float]]]:
         return {}
     try:
         return {
-            baseline: {
-                "full" if protocol == "full" else "sampled": metrics
-                for protocol, metrics in protocols.items()
-            }
+            baseline: {protocol_of(name): metrics for name, metrics in protocols.items()}
             for baseline, protocols in json.loads(content).items()
         }
     except (ValueError, AttributeError):
@@ -101,11 +98,19 @@ def rows_of(lines: pd.DataFrame, dataset: str) -> dict[str, list[str]]:
     }
 
 
-def tables_of_baselines(lines: pd.DataFrame, datasets: Iterable[str]) -> str:
-    """A table for each dataset, beside the paper's numbers where it has any."""
+def tables_of_baselines(lines: pd.DataFrame, datasets: Mapping[str, str]) -> str:
+    """A table for each dataset, beside the paper's numbers where it has any.
+
+    Args:
+        datasets: the `data.name` of each.
+    """
     return "\n".join(
-        f"`{dataset}`:\n\n{_table(lines, dataset)}" for dataset in dict.fromkeys(datasets)
+        f"{_heading(*names)}:\n\n{_table(lines, names[0])}" for names in datasets.items()
     )
+
+
+def _heading(dataset: str, data_name: str) -> str:
+    return f"`{dataset}`" if dataset == data_name else f"`{dataset}` (`data.name: {data_name}`)"
 
 
 def _table(lines: pd.DataFrame, dataset: str) -> str:

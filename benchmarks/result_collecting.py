@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from result_tables import METRICS, Experiment, Table
+from result_tables import METRICS, PROTOCOLS, Experiment, Table, protocol_of
 
 from sasrec.base.errors import UserError
 from sasrec.base.files import write_csv
@@ -66,7 +66,7 @@ def finished_runs(table: Table, row: str) -> Side | None:
 def _describe(run: Run, experiment: Experiment, machine: str) -> dict[str, Any]:
     results = find_results(run.name)
     test = json.loads(results.read("metrics/test.json") or b"{}")
-    names = dict(zip(("sampled", "full"), run.protocols, strict=True))
+    names = _names_of_protocols(run)
     command = ["git", "log", "-1", "--format=%cs", results.place]
     date = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     return {
@@ -83,9 +83,9 @@ def _describe(run: Run, experiment: Experiment, machine: str) -> dict[str, Any]:
 
 
 def _summarise(table: Table, row: str, side: Side) -> list[dict[str, Any]]:
-    lines = []
+    lines, names = [], _names_of_protocols(side.runs[0])
     for protocol, metric in METRICS:
-        values = metric_values(side.ranks(_column(side, protocol)), (10,))[metric]  # [runs, users]
+        values = metric_values(side.ranks(names[protocol]), (10,))[metric]  # [runs, users]
         of_runs, of_users = values.mean(1), values.mean(0)
         generator = np.random.default_rng(1)
         means = [generator.choice(of_users, len(of_users)).mean() for _ in range(2000)]
@@ -105,7 +105,7 @@ def _test(table: Table, row: str, baseline: Side, side: Side) -> list[dict[str, 
         {
             "table": table.name,
             "row": row,
-            "protocol": "full" if verdict.protocol == "full" else "sampled",
+            "protocol": protocol_of(verdict.protocol),
             "metric": verdict.metric,
             "baseline": table.baseline,
             "difference": round(verdict.difference.difference, 6),
@@ -119,9 +119,9 @@ def _test(table: Table, row: str, baseline: Side, side: Side) -> list[dict[str, 
     ]
 
 
-def _column(side: Side, protocol: str) -> str:
-    sampled, full = side.runs[0].protocols
-    return full if protocol == "full" else sampled
+def _names_of_protocols(run: Run) -> dict[str, str]:
+    """What its files call each of PROTOCOLS."""
+    return dict(zip(PROTOCOLS, run.protocols, strict=True))
 
 
 def merge(path: Path, lines: list[dict[str, Any]], keys: list[str]) -> None:

@@ -40,6 +40,11 @@ def draw_rows(table: Table, folder: Path) -> None:
     figure.suptitle(
         f"{table.name}: each seed (dot), their mean (line), its 95% interval over users (grey)"
     )
+    marks, labels = axes[1].get_legend_handles_labels()  # where the paper's marks always are
+    if marks:
+        figure.legend(
+            marks, labels, loc="upper right", fontsize=8
+        )  # beside the title, over nothing
     figure.tight_layout()
     figure.savefig(folder / f"{table.name}.png", dpi=100)
     pyplot.close(figure)
@@ -51,12 +56,10 @@ def _mark_paper(axis: Axes, table: Table, names: list[str], protocol: str, metri
         return
     if not table.paper:
         axis.axvline(PAPER[metric], color="tab:red", linestyle="--", label="paper, table III")
-        axis.legend(loc="lower left", fontsize=8, bbox_to_anchor=(0, 1.12), borderpad=0.2)
     elif metric == "NDCG@10":
         places = [place for place, row in enumerate(names) if row in table.paper]
         values = [table.paper[names[place]] for place in places]
         axis.plot(values, places, "D", color="tab:red", markersize=5, label="paper, table IV")
-        axis.legend(loc="upper left", fontsize=8)
 
 
 def draw_lengths(table: Table, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+import pandas as pd
 from result_tables import Experiment, Table, override
 
 NOT_RUN = "not run yet"
@@ -12,6 +13,12 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table; the first line is its head."""
     head, *body = lines
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ["---"] * len(head), *body))
+
+
+def mean_of_seeds(line: pd.Series) -> str:
+    """Its mean ± sd, which one seed alone does not have."""
+    spread = "" if pd.isna(line["sd"]) else f" ± {line['sd']:.4f}"
+    return f"{line['mean']:.4f}{spread}"
 
 
 def commands(table: Table) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from result_collecting import finished_runs, merge, read_lines
-from result_markdown import NOT_RUN, markdown
+from result_markdown import NOT_RUN, markdown, mean_of_seeds
 from result_tables import Table
 
 from sasrec.base.errors import UserError
@@ -75,12 +75,7 @@ def table_of_new_items(table: Table, lines: pd.DataFrame) -> str:
     names |= {row: f"*{row}*" for row in UNTRAINED if row in known}
     rows = [["row", *COLUMNS]]
     for row, shown in names.items():
-        cells = [_cell(lines.loc[(row, *key)]) if row in known else NOT_RUN
+        cells = [mean_of_seeds(lines.loc[(row, *key)]) if row in known else NOT_RUN
                  for key in COLUMNS.values()]  # fmt: skip
         rows.append([shown, *cells])
     return markdown(rows)
-
-
-def _cell(line: pd.Series) -> str:
-    spread = "" if pd.isna(line["sd"]) else f" ± {line['sd']:.4f}"
-    return f"{line['mean']:.4f}{spread}"

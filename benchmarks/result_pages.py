@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 from result_baselines import read_baselines, rows_of, shared_data, tables_of_baselines
 from result_collecting import read_lines
-from result_markdown import NOT_RUN, commands, markdown
+from result_markdown import NOT_RUN, commands, markdown, mean_of_seeds
 from result_new_items import read_new_items, table_of_new_items
 from result_tables import METRICS, Table, of_kind
 
@@ -59,7 +59,9 @@ def contents_of(tables: dict[str, Table], found: Found) -> dict[str, str]:
     datasets = shared_data(ranking)
     contents = {
         "costs": _origin(found.costs),
-        "baselines": tables_of_baselines(found.baselines, datasets.values()),
+        "baselines": tables_of_baselines(
+            found.baselines, {datasets[name]: table.data_name for name, table in ranking.items()}
+        ),
     }
     for name, table in ranking.items():
         baselines = rows_of(found.baselines, datasets[name])
@@ -129,8 +131,7 @@ def _cost(seconds: float | None, best_epochs: pd.Series) -> list[str]:
 
 
 def _mean(line: pd.Series) -> str:
-    spread = "" if pd.isna(line["sd"]) else f" ± {line['sd']:.4f}"
-    return f"{line['mean']:.4f}{spread} ({line['low']:.3f} to {line['high']:.3f})"
+    return f"{mean_of_seeds(line)} ({line['low']:.3f} to {line['high']:.3f})"
 
 
 def _differences(table: Table, differences: pd.DataFrame) -> str:

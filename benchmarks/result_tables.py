@@ -10,9 +10,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
 from sasrec.base.errors import UserError
 
-METRICS = [
-    (protocol, metric) for protocol in ("sampled", "full") for metric in ("HR@10", "NDCG@10")
-]
+PROTOCOLS = ("sampled", "full")  # in the order of a run's own names of them
+METRICS = [(protocol, metric) for protocol in PROTOCOLS for metric in ("HR@10", "NDCG@10")]
 # What the seed of an experiment sets, by the kind of its table.
 SEED_KEYS = {"ranking": ("train.seed",), "new_items": ("split.seed", "train.seed")}
 
@@ -46,6 +45,11 @@ class Table:
     settings: dict[str, dict[str, Any]]
     paper: dict[str, float]
     kind: str = "ranking"
+
+    @property
+    def data_name(self) -> str:
+        """What its rows set `data.name` to, or the dataset's own name where they set none."""
+        return self.settings[self.baseline].get("data.name", self.dataset)
 
     @property
     def seed_keys(self) -> tuple[str, ...]:
@@ -84,6 +88,11 @@ def load_tables(path: Path) -> dict[str, Table]:
         )
         for name, table in content["tables"].items()
     }
+
+
+def protocol_of(name: str) -> str:
+    """The one of PROTOCOLS that a run calls `name`, such as `sampled_100`."""
+    return "full" if name == "full" else "sampled"
 
 
 def named_tables(tables: dict[str, Table], names: list[str]) -> list[Table]:

@@ -27,14 +27,13 @@ from sasrec.data.cold import ColdTest, mask_of
 from sasrec.data.facts import SplitFacts, fingerprint_of_split, write_facts
 from sasrec.data.features import features_of
 from sasrec.data.interactions import NumberedInteractions, read_interactions
-from sasrec.data.targets import Targets
+from sasrec.data.targets import MANY_UNSEEN, Targets
 from sasrec.splitting.cold import choose_cold_items, cold_test_of, draw_warm_candidates
 from sasrec.splitting.cutting import Split, SplitParams, cut
 
 INTERACTIONS = Path("data/interactions")
 SPLIT = Path("data/split")
 TRAIN, VALID, TEST = (SPLIT / name for name in ("train", "valid", "test"))
-UNSEEN = 0.05  # hit rates stay below 1 minus this share
 OUTPUTS = Outputs(SPLIT, folders=(TRAIN, VALID, TEST))
 
 
@@ -87,7 +86,7 @@ def main() -> None:
     )
     # Of the other strategy preprocess says it.
     unseen_share = split.unseen_share if params.strategy == "time" else 0.0
-    if unseen_share > UNSEEN:
+    if unseen_share > MANY_UNSEEN:
         print(
             f"Mind: {unseen_share:.1%} of the test targets are in nobody's training "
             "sequence: no model by ids can find them",

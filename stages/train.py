@@ -47,6 +47,7 @@ from sasrec.training.records import curves, model_description, timing, train_det
 from sasrec.training.refitting import check_refit, refit, with_targets
 from sasrec.training.resuming import keeping, of_processes
 from sasrec.training.timings import keep_timing
+from sasrec.training.together import check_together
 
 TRAIN = Path("data/split/train")
 VALID = Path("data/split/valid")
@@ -118,6 +119,7 @@ def main() -> None:
                 *(settings, sequences, inputs.dataset.num_items, device),
                 processes=processes,
                 report=_say_nothing,
+                compared=True,
             )
             keeper.restore(trainer)
             refitted = refit(trainer, progress, report, watchers)
@@ -155,6 +157,7 @@ def read_inputs(
     """What split left, and the parameters with what they leave to the data."""
     dataset = read_facts()
     settings = Settings(model_params.resolve(dataset.name), objective_params, params)
+    check_together(settings)
     needs = needs_of(settings)
     check_columns_in(needs, dataset)
     if params.refit:

@@ -63,6 +63,23 @@ def test_terminated_is_interrupted(monkeypatch, capsys):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "end"),
+    [("KeyboardInterrupt", -signal.SIGINT, "interrupted"), ("ValueError('x')", 1, "ValueError: x")],
+)
+def test_interrupted_while_it_imports(raised, code, end):
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sasrec.base.script\nraise {raised}"],
+        env=os.environ | {"PYTHONPATH": str(STAGES)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1] == end
+    assert (len(done.stderr.splitlines()) == 1) == (end == "interrupted")
+
+
 def test_who_is_interrupted_may_say_more(monkeypatch, capsys):
     assert end_of(monkeypatch, raising(KeyboardInterrupt("interrupted: do it again"))) == 130
     assert capsys.readouterr().err == "interrupted: do it again\n"

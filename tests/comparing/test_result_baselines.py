@@ -86,8 +86,10 @@ def test_other_content_is_refused(here, content):
 
 
 def test_the_papers_numbers_stand_beside():
-    lines = tables_of_baselines(read_baselines(Path("nowhere")), ["ml-1m", "ml-1m"]).splitlines()
+    names = {"ml-1m": "ml-1m-sasrec"}
+    lines = tables_of_baselines(read_baselines(Path("nowhere")), names).splitlines()
     assert len(lines) == 7
+    assert lines[0] == "`ml-1m` (`data.name: ml-1m-sasrec`):"
     assert lines[2].endswith("| paper's HR@10 | paper's NDCG@10 |")
     assert lines[4] == f"| *popularity* |{' not run yet |' * 4} 0.4329 (PopRec) | 0.2377 |"
     assert lines[6] == f"| *neighbours* |{' not run yet |' * 4}  |  |"

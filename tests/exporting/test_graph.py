@@ -6,7 +6,7 @@ import torch
 from toy_exports import padded
 from toys import EVERY_ROW, MAX_LENGTH, NUM_ITEMS, OPTIONS, ROWS, toy_batch, toy_config, toy_model
 
-from sasrec.batching.batches import PADDING
+from sasrec.batching.columns import PADDING
 from sasrec.exporting.graph import NextItemScores
 from sasrec.exporting.onnx_file import DTYPES
 

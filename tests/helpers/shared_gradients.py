@@ -55,7 +55,7 @@ def gradients(processes: World) -> dict[str, torch.Tensor]:
             held[name] = parameter.grad.clone()
 
     trainer.optimizer.step = step
-    trainer._learn(trainer._prepare(trainer.users, torch.Generator()))
+    trainer._learn(trainer.steps.make(trainer.users, torch.Generator()))
     return held
 
 

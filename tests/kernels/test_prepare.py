@@ -6,7 +6,7 @@ from toy_losses import toy_loss
 from toys import EVERY_ROW, OPTIONS, toy_config, toy_known, toy_model, toy_objective_params
 
 from sasrec.base.errors import UserError
-from sasrec.kernels import check, fused_blocks, last, prepare, tables
+from sasrec.kernels import check, full_softmax, fused_blocks, last, prepare, tables
 from sasrec.kernels.drop_ins import is_attached
 from sasrec.kernels.prepare import layout_for, training_threads
 from sasrec.model import feed_forward, inputs
@@ -94,6 +94,43 @@ def test_ranking_that_leaves_a_layer_out_is_named(monkeypatch):
     monkeypatch.setattr(SASRec, "last_states", last_states)
     with pytest.raises(UserError, match=r"^the model: `forward` and `last_states`"):
         compare()
+
+
+MIXED = [row for row in tables.DROP_INS if row.what == "loss" and row.mixes]
+
+
+@pytest.mark.parametrize("row", MIXED, ids=[row.how for row in MIXED])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_they_agree_in_mixed_precision(row, smoothing):
+    params = toy_objective_params(loss="cross_entropy", label_smoothing=smoothing)
+    loss = LOSSES["cross_entropy"](params, 9)
+    check.check_drop_ins([row], toy_config(), loss, CPU, mixed=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("_add_product", lambda left, right, total: total.copy_(left @ right)),
+        ("_product", lambda left, right, out: out.copy_(left @ right).mul_(1.1)),
+    ],
+)
+def test_what_is_wrong_in_mixed_precision_alone_is_named(name, wrong, monkeypatch):
+    right = getattr(full_softmax, name)
+
+    def of_mixed(left, *others):
+        return (wrong if left.dtype == torch.bfloat16 else right)(left, *others)
+
+    monkeypatch.setattr(full_softmax, name, of_mixed)
+    monkeypatch.setattr(full_softmax, "SLOTS", 50)  # several blocks
+    params = toy_objective_params(loss="cross_entropy")
+
+    def prepared(**options):
+        loss = LOSSES["cross_entropy"](params, 9)
+        prepare.prepare(SASRec(toy_config(), 9, seed=1), loss, **options)
+
+    prepared()
+    with pytest.raises(UserError, match=r"^loss in mixed precision: CrossEntropy\.forward in "):
+        prepared(mixed=True)
 
 
 @pytest.mark.parametrize("at", [0, 3])

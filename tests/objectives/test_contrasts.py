@@ -20,7 +20,6 @@ from toys import (
     toy_sequences,
 )
 
-from sasrec.base.errors import UserError
 from sasrec.objectives import losses as module
 from sasrec.objectives.contrasts.contrast import Contrast
 from sasrec.objectives.contrasts.representations import REPRESENTATIONS
@@ -34,6 +33,7 @@ from sasrec.objectives.views.tables import AUGMENTATIONS
 from sasrec.training import trainer as training
 
 CPU = torch.device("cpu")
+ON_VIEWS = [name for name, row in CONTRASTS.items() if not row.needs_latest]
 every_contrast = pytest.mark.parametrize("name", CONTRASTS)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
@@ -167,13 +167,6 @@ def test_dropout_contrasts_two_passes():
     torch.testing.assert_close(found, expected)
 
 
-def test_two_passes_without_dropout_are_refused():
-    (term,) = objective_of(contrasts=["dropout"]).terms[1:]
-    model, batch = toy_model(toy_config()), batch_in("packed")
-    with pytest.raises(UserError, match=r"contrasts names dropout, and model\.dropout = 0"):
-        term(model, model, batch, model(batch.inputs), ())
-
-
 def test_partners_end_in_the_same_item():
     histories = [[1, 5], [2, 5], [3, 6], [5], [], [4, 2, 5], [7, 6]]
     partners = Partners(toy_sequences(histories), 9, CPU, None)
@@ -263,8 +256,10 @@ def test_every_weight_gets_a_gradient_of_the_contrast(name, loss):
             assert weight.grad.abs().max() > 1e-9, key
 
 
-@every_contrast
-@pytest.mark.parametrize("augment", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("name", "augment"),
+    [*((name, 0.0) for name in CONTRASTS), *((name, 0.7) for name in ON_VIEWS)],
+)
 def test_a_step_names_the_rows_that_it_reads(name, augment, monkeypatch):
     """Else rows that wait (deferred_adam.py) refuse."""
     monkeypatch.setattr(training, "DEFERRED_FROM", 0)
@@ -284,8 +279,13 @@ def test_a_step_names_the_rows_that_it_reads(name, augment, monkeypatch):
     assert not trainer.model.item_embedding[0].any(), "padding stays zero"
 
 
-@pytest.mark.parametrize("augment", [0.0, 1.0])
-@pytest.mark.parametrize("names", [[], ["views"], ["same_target"], ["views", "same_target"]])
+@pytest.mark.parametrize(
+    ("names", "augment"),
+    [
+        *(([], 0.0), (["views"], 0.0), (["same_target"], 0.0), (["views", "same_target"], 0.0)),
+        *(([], 1.0), (["views"], 1.0)),
+    ],
+)
 def test_loops_and_plain_pytorch_learn_the_same(names, augment, monkeypatch):
     """Also with hidden items, of which loops know nothing; those of dropout draw otherwise."""
     monkeypatch.setattr("toy_training.layout_for", lambda *_, **__: "packed")
@@ -305,7 +305,7 @@ def test_loops_and_plain_pytorch_learn_the_same(names, augment, monkeypatch):
 
 @every_contrast
 def test_the_same_seed_gives_the_same_bytes(name):
-    objective = {"contrasts": [name], "augment_training": 0.5}
+    objective = {"contrasts": [name], "augment_training": 0.5 if name in ON_VIEWS else 0.0}
     trainers = [trainer_of(objective=objective, config={"dropout": 0.2}) for _ in range(2)]
     for trainer in trainers:
         trainer.run_epoch(1)
@@ -333,6 +333,8 @@ def test_mistakes_are_named():
         toy_objective_params(contrasts=["views"], augmentations=[])
     with pytest.raises(ValidationError, match=r"augment_training = 0\.5 needs a name"):
         toy_objective_params(augment_training=0.5, augmentations=[])
+    with pytest.raises(ValidationError, match=r"same_target .* of augment_training = 0\.5 need"):
+        toy_objective_params(contrasts=["views", "same_target"], augment_training=0.5)
     with pytest.raises(ValidationError, match="expected distinct names"):
         toy_objective_params(augmentations=["crop", "crop"])
     assert toy_objective_params(contrasts=["dropout"], augmentations=[]).augmentations == []

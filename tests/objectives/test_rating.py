@@ -162,7 +162,7 @@ def test_the_gradients_of_processes_add_up_to_that_of_one():
     gradients = []
     for world in (World(), Silent(0, 2), Silent(1, 2)):
         trainer = rated_trainer(world=world, objective={"loss": "cross_entropy"})
-        trainer._add_gradients(trainer._prepare(np.array([3, 4, 5, 7]), torch.Generator()))
+        trainer._add_gradients(trainer.steps.make(np.array([3, 4, 5, 7]), torch.Generator()))
         gradients.append(trainer.optimizer.gradient)
         learnt = [*trainer.model.parameters(), *trainer.objective.parameters()]
         assert len(gradients[-1]) == sum(weight.numel() for weight in learnt)

@@ -75,6 +75,11 @@ def test_a_missing_input(folder, main, missing, message):
         (split.main, {"split__num_candidates": 16}, "num_candidates = 16"),
         (train.main, {"model__variant": "best"}, "model.variant = 'best'"),
         (train.main, {"model__dropout": 1.5}, "model.dropout = 1.5"),
+        (
+            train.main,
+            {"model__dropout": 0.0, "objective__contrasts": ["dropout"]},
+            "contrasts with dropout, where model.dropout and model.item_dropout are 0",
+        ),
         (train.main, {"train__epoch": 3}, "train.epoch: unknown key .*did you mean epochs"),
         (train.main, {"train__learning_rate": 1e38}, "training diverged"),
         (evaluate.main, {"evaluate__ks": [10, 1]}, "rising cut-offs"),

@@ -24,6 +24,7 @@ from toys import toy_objective_params, toy_sequences
 from sasrec.base.errors import UserError
 from sasrec.batching.batches import SequenceReader
 from sasrec.data.targets import Targets
+from sasrec.model.tables import SCORES
 from sasrec.objectives.tables import LOSSES
 from sasrec.ranking import ranks as ranking
 from sasrec.ranking.ranks import rank_among
@@ -42,6 +43,15 @@ def test_rank_among_by_hand():
     ranks = rank_among(torch.tensor([5.0, 5.0, 0.0]), scores)
     assert ranks.dtype == torch.float64
     assert ranks.tolist() == [1.0, 3.5, 2.5]
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_items_are_made_ready_for_their_scores_once(kind, monkeypatch):
+    monkeypatch.setattr(ranking, "MAX_SCORES", 1)  # a user a chunk
+    made, items = [], SCORES[kind].items
+    monkeypatch.setattr(SCORES[kind], "items", lambda *of: made.append(1) or items(*of))
+    rank(random_model(1, score=kind), *random_case(1))
+    assert len(made) == 1
 
 
 def test_ranks_by_hand():

@@ -8,6 +8,7 @@ import torch
 from toys import by_row, toy_batch, toy_config, toy_model, toy_sequences
 
 from sasrec.batching.batches import SequenceReader
+from sasrec.model.tables import SCORES
 from sasrec.recommending import reasons as module
 from sasrec.recommending.histories import without_each
 from sasrec.recommending.reasons import find_reasons
@@ -27,14 +28,16 @@ def reasons_of(model, user, items):
 def score(model, history, item):
     batch = toy_batch([history[-11:]])
     with torch.no_grad():
-        return float(model.item_embedding[item] @ by_row(model(batch), batch)[0][-1])
+        return float(model.scoring_embedding[item] @ by_row(model(batch), batch)[0][-1])
 
 
 @pytest.mark.parametrize("user", [2, 4])
 @pytest.mark.parametrize("pairs", [1 << 24, 300])
-def test_a_reason_is_the_score_lost_without_an_item(monkeypatch, user, pairs) -> None:
+@pytest.mark.parametrize("kind", SCORES)
+def test_a_reason_is_the_score_lost_without_an_item(monkeypatch, user, pairs, kind) -> None:
     monkeypatch.setattr(module, "MAX_PAIRS", pairs)  # all at once, and two sequences at a time
-    model, history, items = toy_model(toy_config()), HISTORIES[user - 1], [13, 21, 19]
+    model = toy_model(toy_config(score=kind))
+    history, items = HISTORIES[user - 1], [13, 21, 19]
     for item, found in zip(items, reasons_of(model, user, items), strict=True):
         lost = {
             taken: score(model, history, item)

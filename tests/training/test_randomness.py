@@ -108,7 +108,7 @@ def test_negatives_and_dropout_are_other_streams(monkeypatch):
     trainer = trainer_of(loops=False)
     reseed = type(trainer.model.dropout).reseed
     monkeypatch.setattr(type(trainer.model.dropout), "reseed", spy)
-    _, generator = trainer._start(1)
+    generator = trainer.steps.start(1)
     assert generator.initial_seed() not in {drawn[0][0], drawn[0][0] >> 1}
     assert torch.initial_seed() == drawn[0][0]
 

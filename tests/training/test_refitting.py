@@ -15,6 +15,7 @@ import train
 from sasrec.base.errors import UserError
 from sasrec.data.sequences import Sequences
 from sasrec.data.targets import Targets
+from sasrec.kernels import prepare
 from sasrec.model.checkpoint import load_model
 from sasrec.training.fitting import History, Progress
 from sasrec.training.refitting import check_refit, refit, with_targets
@@ -79,6 +80,8 @@ def test_the_stage_keeps_the_refitted_model(folder, monkeypatch, capsys):
         return refit(trainer, *arguments)
 
     monkeypatch.setattr(train, "refit", recorded)
+    compared = []
+    monkeypatch.setattr(prepare, "check_drop_ins", lambda *given, **how: compared.append(given))
     set_params(folder, train__refit=True)
     train.main()
     details, refitted = trained(folder)
@@ -88,6 +91,7 @@ def test_the_stage_keeps_the_refitted_model(folder, monkeypatch, capsys):
     assert details.pop("refit")["interactions"] > 0
     assert details == plain, "validation is of the model before"
     assert any(not torch.equal(refitted[name], weight) for name, weight in weights.items())
+    assert len(compared) == 1
     (trainer,) = made
     for name, weight in trainer.model.state_dict().items():
         assert torch.equal(weight, refitted[name])

@@ -210,7 +210,7 @@ def test_a_checkpoint_that_fits_another_model_is_refused(change):
         train()
 
 
-def test_all_that_decides_a_training_names_it(folder):
+def test_all_that_decides_a_training_names_it(folder, monkeypatch):
     def identity(*, world=World(), **changes):  # noqa: B008
         kinds = (toy_config, toy_objective_params, toy_train_params)
         sections = [
@@ -234,6 +234,9 @@ def test_all_that_decides_a_training_names_it(folder):
     assert differing(train={"seed": 9}) == ["parameters"]
     assert differing(filter_seen=False) == ["parameters"]
     assert differing(world=World(0, 2)) == ["machine"]
+    with monkeypatch.context() as patch:
+        patch.setattr("pandas.__version__", "0.1")
+        assert differing() == ["versions"]
     candidates = folder / "data/split/valid/candidates.npy"
     content = candidates.read_bytes()
     candidates.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

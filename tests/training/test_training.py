@@ -27,7 +27,7 @@ from sasrec.objectives.tables import LOSSES
 from sasrec.ranking.ranks import rank_targets
 from sasrec.ranking.scoring import ModelScores
 from sasrec.ranking.validation import validate
-from sasrec.training import trainer as training
+from sasrec.training import steps
 from sasrec.training.fitting import fit
 
 
@@ -102,8 +102,8 @@ def losses_of_two_epochs(**params):
 @pytest.mark.parametrize(("at_once", "numbers"), [(1, 1 << 22), (2, 1 << 22), (100, 1), (100, 60)])
 def test_how_many_batches_are_prepared_at_once_changes_nothing(at_once, numbers, monkeypatch):
     expected = losses_of_two_epochs()
-    monkeypatch.setattr(training, "PREPARED_AT_ONCE", at_once)
-    monkeypatch.setattr(training, "PREPARED_NUMBERS", numbers)
+    monkeypatch.setattr(steps, "PREPARED_AT_ONCE", at_once)
+    monkeypatch.setattr(steps, "PREPARED_NUMBERS", numbers)
     assert losses_of_two_epochs() == expected
 
 
@@ -119,9 +119,9 @@ def test_batches_are_prepared_by_what_they_hold(monkeypatch):
         (32, 9 * 6 - 1, [1] * 5),
         (32, 1, [1] * 5),
     ):
-        monkeypatch.setattr(training, "PREPARED_AT_ONCE", at_once)
-        monkeypatch.setattr(training, "PREPARED_NUMBERS", numbers)
-        together = list(trainer._prepared_together(batches))
+        monkeypatch.setattr(steps, "PREPARED_AT_ONCE", at_once)
+        monkeypatch.setattr(steps, "PREPARED_NUMBERS", numbers)
+        together = list(trainer.steps._together(batches))
         assert [len(part) for part in together] == expected, numbers
         assert [users.tolist() for part in together for users in part] == [
             users.tolist() for users in batches
@@ -129,17 +129,17 @@ def test_batches_are_prepared_by_what_they_hold(monkeypatch):
 
 
 def test_a_step_is_let_go_before_the_next_is_prepared(monkeypatch):
-    monkeypatch.setattr(training, "PREPARED_NUMBERS", 1)
+    monkeypatch.setattr(steps, "PREPARED_NUMBERS", 1)
     trainer, alive = trainer_of(batch_size=1, loops=False), []
-    prepare = trainer._prepare
+    make = trainer.steps.make
 
-    def watched(users, generator):
+    def watched(*arguments):
         assert not any(reference() for reference in alive), "a step is still held"
-        step = prepare(users, generator)
+        step = make(*arguments)
         alive.append(weakref.ref(step.prepared.drawn[0][0]))
         return step
 
-    monkeypatch.setattr(trainer, "_prepare", watched)
+    monkeypatch.setattr(trainer.steps, "make", watched)
     trainer.run_epoch(1)
     assert len(alive) == 5
 

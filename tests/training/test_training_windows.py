@@ -2,12 +2,10 @@
 
 import pytest
 from toy_training import HISTORIES, record_batches, trainer_of
-from toys import by_row, toy_sequences
+from toys import by_row
 
-from sasrec.base.errors import UserError
 from sasrec.batching.windows import WINDOWS
 from sasrec.machine.distributed import World
-from sasrec.objectives.contrasts.tables import CONTRASTS
 
 every_row = pytest.mark.parametrize("windows", WINDOWS)
 
@@ -92,19 +90,3 @@ def test_compiled_loops_learn_by_the_same_windows(windows):
         trainer = trainer_of(windows=windows, objective=objective, loops=loops)
         losses.append([trainer.run_epoch(epoch).loss for epoch in (1, 2, 3)])
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
-
-
-@pytest.mark.parametrize("contrast", CONTRASTS)
-def test_a_contrast_that_goes_by_last_items_is_refused(contrast):
-    settings = {
-        "sequences": toy_sequences(HISTORIES),
-        "objective": {"contrasts": [contrast]},
-        "config": {"dropout": 0.5},
-        "loops": False,
-    }
-    if contrast == "same_target":
-        with pytest.raises(UserError, match=r"train\.windows = latest, not random") as caught:
-            trainer_of(**settings, windows="random")
-        assert "\n" not in str(caught.value)
-    else:
-        trainer_of(**settings, windows="random").run_epoch(1)

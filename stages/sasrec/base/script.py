@@ -26,7 +26,7 @@ from errno import (
     EROFS,
     ETXTBSY,
 )
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 from sasrec.base.errors import UserError, printable
@@ -45,6 +45,20 @@ NO_MEMORY = re.compile(
     re.IGNORECASE,
 )
 ASKED = re.compile(r"[Tt]ried to allocate ([\d.,]+ \w+)")
+
+
+def _end_in_a_line(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print what ends a script: for Ctrl-C one line, as `run_main` does."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+# Scripts import for seconds, most of them after this module, and `run_main` cannot catch it yet.
+sys.excepthook = _end_in_a_line
 
 
 class Terminated(KeyboardInterrupt):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sasrec.batching.columns import PADDING
 from sasrec.batching.layout import (
     Kind,
     Layout,
@@ -24,9 +25,6 @@ from sasrec.batching.layout import (
     lay_out_packed,
 )
 from sasrec.data.sequences import Sequences
-
-# What stands at padding, by the names of COLUMNS in data/sequences.py.
-PADDING = {"rating": float("nan"), "timestamp": 0}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from sasrec.base.errors import UserError
 from sasrec.base.files import read_npy, write_npy
 from sasrec.data.sequences import AGAIN, STAGE, Sequences, check_items
 
+# Of targets, those that nobody trains on: hit rates of models by ids stay below 1 minus this share.
+MANY_UNSEEN = 0.05
+
 
 @dataclass(frozen=True)
 class Targets:

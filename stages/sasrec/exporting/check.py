@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from sasrec.base.errors import UserError
-from sasrec.batching.batches import PADDING, SequenceReader
+from sasrec.batching.batches import SequenceReader
+from sasrec.batching.columns import PADDING
 from sasrec.data.sequences import Sequences
 from sasrec.exporting.graph import NextItemScores
 from sasrec.exporting.onnx_file import ITEMS

@@ -6,7 +6,8 @@ Shapes: B sequences, L columns of a row, N items.
 import torch
 from torch import Tensor, nn
 
-from sasrec.batching.batches import PADDING, Batch
+from sasrec.batching.batches import Batch
+from sasrec.batching.columns import PADDING
 from sasrec.batching.layout import Layout, Rows
 from sasrec.model.needs import columns_in, model_needs
 from sasrec.model.sasrec import SASRec

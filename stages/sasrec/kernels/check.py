@@ -6,6 +6,7 @@ compared on random input, by a small model of the same parts.
 
 import copy
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ FAR = 1e-3  # of the largest entry; rounding alone is some hundred times less
 # By hidden size: a norm of one or two units leaves little but rounding, divided by nearly nothing.
 # It came to 0.26 with two units and two blocks, in sixty models; to 6e-5 with three units.
 FAR_WITH_FEW = {1: 1.0, 2: 1.0}
+# In mixed precision: rounding to bfloat16 takes up to 1/256 of a number. Right ones came to 0.007.
+FAR_MIXED = 0.03
 LENGTHS = [7, 1, 20, 3]
 NUM_ITEMS = 29
 
@@ -35,6 +38,7 @@ class Case(NamedTuple):
     Attributes:
         real: bool [T], which slots of the result count; None for a result that is not by slot.
         leaves: what it has gradients of; empty where it needs none.
+        precision: what it is computed in the context of.
     """
 
     what: str
@@ -43,10 +47,17 @@ class Case(NamedTuple):
     arguments: tuple
     real: Tensor | None
     leaves: list[Tensor]
+    precision: AbstractContextManager = nullcontext()
+
+    def mixed(self, device: torch.device) -> "Case":
+        """The same as training in mixed precision computes it."""
+        precision = torch.autocast(device.type, torch.bfloat16)
+        return self._replace(what=f"{self.what} in mixed precision", precision=precision)
 
     def compute(self) -> Tensor:
         """The method's result, by whatever stands for it."""
-        result = getattr(self.module, self.method)(*self.arguments)
+        with self.precision:
+            result = getattr(self.module, self.method)(*self.arguments)
         return result if self.real is None else result[self.real]
 
 
@@ -56,10 +67,15 @@ def check_drop_ins(
     loss: Loss | None,
     device: torch.device,
     known: Known = Known(),  # noqa: B008, it is immutable
+    *,
+    mixed: bool = False,
 ) -> None:
     """Compare on `device`, by all threads and without dropout.
 
     The model's inputs are items alone: none of the others has a drop-in, and they need columns.
+
+    Args:
+        mixed: whether training is to be in mixed precision: what learns is compared in that too.
 
     Raises:
         UserError: a drop-in and what it stands for differ: one was changed without the other.
@@ -77,6 +93,8 @@ def check_drop_ins(
         for case in _cases(model, loss, layout):
             if is_attached(case.module, case.method):
                 _compare(case, roots, limit)
+                if mixed and case.leaves:
+                    _compare(case.mixed(device), roots, FAR_MIXED)
         _compare_last_states(model, layout, limit)
 
 

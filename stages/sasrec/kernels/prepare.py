@@ -22,6 +22,7 @@ def prepare(
     kernels: Kernels = "auto",
     loops: bool = True,
     mixed: bool = False,
+    compared: bool = False,
     report: Callable[[str], None] = print,
 ) -> None:
     """Put drop-ins on `model` and `loss`, where they support them, and say in a line what runs.
@@ -33,6 +34,7 @@ def prepare(
         loops: False where torch compiles the model: then there are only drop-ins that are PyTorch
             themselves.
         mixed: True where torch computes in mixed precision, which few drop-ins can.
+        compared: True where drop-ins were compared before, for a model and a loss of these parts.
         report: told what runs, that compiling will take a while, and what stands in its way.
 
     Raises:
@@ -48,7 +50,8 @@ def prepare(
     hows = attach(drop_ins, *roots)
     if {row.how for row in drop_ins if row.loops} & set(hows.values()):
         load_loops(report)
-    check_drop_ins(drop_ins, model.config, loss, device, model.known)
+    if not compared:
+        check_drop_ins(drop_ins, model.config, loss, device, model.known, mixed=mixed)
     report(_line(hows, loss))
 
 

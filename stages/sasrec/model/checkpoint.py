@@ -16,14 +16,13 @@ from sasrec.base.files import new_file, read_csv, read_json_as, write_json
 from sasrec.data.facts import SplitFacts
 from sasrec.model.config import Kernels, ModelConfig
 from sasrec.model.known import KnownDescription
-from sasrec.model.needs import model_needs
+from sasrec.model.needs import TOLD, model_needs, untold
 from sasrec.model.sasrec import SASRec
 from sasrec.model.sizes import MOST
 
 STAGE = "train"  # which writes all of it
 WEIGHTS = "model.safetensors"
 AGAIN = f"run `python stages/{STAGE}.py` again"
-NAMES = {"rating": "rating_levels", "genres": "genres"}  # in model.json, of what a model reads
 # The columns, by file, that are drawn.
 CURVES = {
     "training": ("epoch", "train_loss"),
@@ -123,14 +122,12 @@ def load_model(folder: Path, device: torch.device) -> SASRec:
 
 def _check_known(folder: Path, description: ModelDescription) -> None:
     """Raise UserError if the model reads what model.json does not tell of the data."""
-    known = description.known
-    for what, told in (("rating", known.rating_levels), ("genres", known.genres)):
-        asked_by = model_needs(description.config).get(what)
-        if asked_by and not told:
-            raise UserError(
-                f"{folder}/model.json: {asked_by} needs known.{NAMES[what]}, which is empty; "
-                f"{AGAIN}"
-            )
+    needs = model_needs(description.config)
+    for what in untold(needs, description.known):
+        raise UserError(
+            f"{folder}/model.json: {needs[what]} needs known.{TOLD[what][0]}, which is empty; "
+            f"{AGAIN}"
+        )
 
 
 def _check_weights(path: Path, weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from sasrec.batching.batches import PADDING, Batch
+from sasrec.batching.batches import Batch
+from sasrec.batching.columns import of_other_items
 from sasrec.model.dropout import Dropout
 
 
@@ -31,8 +32,5 @@ class ItemDropout(nn.Module):
         if not (self.training and self.rate):
             return batch
         hidden = self.dropout.chances(batch.items, self.rate)
-        columns = {
-            name: column.masked_fill(hidden, PADDING[name]) if name == "rating" else column
-            for name, column in batch.columns.items()
-        }
+        columns = of_other_items(batch.columns, hidden)
         return replace(batch, items=batch.items.masked_fill(hidden, 0), columns=columns)

@@ -4,10 +4,12 @@ from sasrec.base.errors import UserError
 from sasrec.data.facts import DatasetFacts
 from sasrec.data.sequences import COLUMNS, check_columns
 from sasrec.model.config import ModelConfig
-from sasrec.model.known import Known
+from sasrec.model.known import Known, KnownDescription
 from sasrec.model.tables import ATTENTIONS, INPUTS
 
 GENRES = "genres"  # the rest of what may be needed are columns
+# Of what may be needed, what is told to a model: its name in `Known`, and in words.
+TOLD = {GENRES: ("genres", "genres of items"), "rating": ("rating_levels", "ratings")}
 Needs = dict[str, str]  # what is needed, and the parameter that needs it, in words
 
 
@@ -33,13 +35,14 @@ def check_columns_in(needs: Needs, facts: DatasetFacts) -> None:
         check_columns(facts, [name], needs[name])
 
 
+def untold(needs: Needs, known: Known | KnownDescription) -> list[str]:
+    """What is needed of which nothing is known, among the keys of TOLD."""
+    return [what for what, (name, _) in TOLD.items() if what in needs and not getattr(known, name)]
+
+
 def check_known(needs: Needs, known: Known, dataset: str) -> None:
     """Raise UserError if genres are needed, or ratings, and nothing is known of them."""
-    for what, found, words in (
-        (GENRES, known.genres, "genres of items"),
-        ("rating", known.rating_levels, "ratings"),
-    ):
-        if what in needs and not found:
-            raise UserError(
-                f"{needs[what]} needs {words}, of which the training data of {dataset} has none"
-            )
+    for what in untold(needs, known):
+        raise UserError(
+            f"{needs[what]} needs {TOLD[what][1]}, of which the training data of {dataset} has none"
+        )

@@ -43,6 +43,19 @@ class ObjectiveParams(LossSettings, ContrastSettings, ViewSettings):
         return self
 
     @model_validator(mode="after")
+    def _sequences_end_where_partners_do(self) -> Self:
+        if not self.augment_training:
+            return self
+        for name in self.contrasts:
+            if CONTRASTS[name].needs_latest:
+                raise ValueError(
+                    f"{name} among contrasts goes by the last item of each user, where the views "
+                    f"of augment_training = {self.augment_training} need not end: set that to 0.0, "
+                    f"or take {name} out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _the_loss_smooths(self) -> Self:
         if self.label_smoothing and not LOSSES[self.loss].smooths:
             able = ", ".join(name for name, loss in LOSSES.items() if loss.smooths)

@@ -25,7 +25,7 @@ def passes_of(params: ObjectiveParams, lengths: np.ndarray, longest: int) -> lis
 
 
 def rows_held(params: ObjectiveParams) -> int:
-    """How many whole numbers a place are held, of a batch's sequences as rows of one width.
+    """How many int64 arrays [B, W] are held at once: a batch's sequences as rows of one width W.
 
     Views by all augmentations are there at once, beside their source. Other arrays come and go.
     """

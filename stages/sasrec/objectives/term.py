@@ -19,13 +19,11 @@ class Term(nn.Module, ABC):
 
     Attributes:
         reads: how many items a position it looks up beside the inputs, about; None for all items.
-        needs_latest: whether it takes a sequence to end in its user's last item.
     """
 
     name: str
     weight = 1.0
     reads: int | None = 0
-    needs_latest = False
 
     def prepare(self, batch: TrainingBatch, generator: torch.Generator) -> Drawn:
         """What it draws for a batch, before the step: negatives, say, or views."""

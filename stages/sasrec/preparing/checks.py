@@ -6,9 +6,11 @@ A check is a row of CHECKS. Its number stands in metrics/data.json, whether it i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
+from sasrec.data.targets import MANY_UNSEEN
 from sasrec.preparing.interactions import Interactions
 from sasrec.preparing.time_range import PER_SECOND
 
@@ -16,6 +18,14 @@ FEWEST = 20  # interactions; shares of fewer say nothing
 # How many times the equal share a user or an item may have: with 10 users that is half.
 FAIR = 5
 EARLY = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())  # before it nobody recorded clicks
+
+
+class Sizes(NamedTuple):
+    """How many of each the data has."""
+
+    users: int
+    items: int
+    interactions: int
 
 
 @dataclass(frozen=True)
@@ -45,25 +55,39 @@ class Check:
     """
 
     measure: Callable[[Evidence], float | None]
-    limit: Callable[[Interactions], float]
+    limit: Callable[[Sizes], float]
     sentence: str
     ids: str = ""
+
+    def is_too_high(self, number: float, sizes: Sizes) -> bool:
+        """Whether the sentence is said; of few interactions only where the limit is 0."""
+        limit = self.limit(sizes)
+        return number > limit and (limit == 0 or sizes.interactions >= FEWEST)
 
 
 def run_checks(evidence: Evidence) -> tuple[dict[str, float], list[str]]:
     """The number of each check that applies, by its name, and the sentences to say."""
-    numbers: dict[str, float] = {}
-    sentences = []
-    for name, check in CHECKS.items():
-        value = check.measure(evidence)
-        if value is None:
-            continue
-        numbers[name] = value
-        limit = check.limit(evidence.data)
-        if value > limit and (limit == 0 or len(evidence.data) >= FEWEST):
-            most = _most_frequent(evidence.data, check.ids) if check.ids else ""
-            sentences.append(check.sentence.format(value=value, most=most))
-    return numbers, sentences
+    data = evidence.data
+    measured = {name: check.measure(evidence) for name, check in CHECKS.items()}
+    numbers = {name: number for name, number in measured.items() if number is not None}
+    sizes = Sizes(len(data.user_ids), len(data.item_ids), len(data))
+    return numbers, sentences_on(numbers, sizes, lambda ids: _most_frequent(data, ids))
+
+
+def sentences_on(
+    numbers: Mapping[str, float], sizes: Sizes, most: Callable[[str], str]
+) -> list[str]:
+    """The sentence of each check whose number is too high.
+
+    Args:
+        numbers: by the names of checks.
+        most: the most frequent raw id, in words, of "user" or "item".
+    """
+    return [
+        check.sentence.format(value=numbers[name], most=most(check.ids) if check.ids else "")
+        for name, check in CHECKS.items()
+        if name in numbers and check.is_too_high(numbers[name], sizes)
+    ]
 
 
 def _most_frequent(data: Interactions, ids: str) -> str:
@@ -138,20 +162,20 @@ def _unseen_targets(found: Evidence) -> float | None:
 CHECKS: dict[str, Check] = {
     "same_time": Check(
         _same_time,
-        lambda data: 0,
+        lambda sizes: 0,
         "all interactions have the same time, so it orders nothing: is data.columns.timestamp the "
         "right column?",
     ),
     # Any is odd: 1990 is earlier than every log of clicks and later than most wrong units give.
     "before_1990": Check(
         _early_times,
-        lambda data: 0,
+        lambda sizes: 0,
         "{value:.1%} of the interactions are from before 1990: is data.time_unit right?",
     ),
     # The busiest user of MovieLens-1M has 0.2%, of MovieLens-100K 0.7%.
     "largest_user": Check(
         _largest_user,
-        lambda data: max(0.1, FAIR / len(data.user_ids)),
+        lambda sizes: max(0.1, FAIR / sizes.users),
         "the user {most} has {value:.1%} of all interactions: a program, a shared account, or what "
         "stands for unknown users?",
         ids="user",
@@ -159,7 +183,7 @@ CHECKS: dict[str, Check] = {
     # To name that item always would be right every fourth time.
     "largest_item": Check(
         _largest_item,
-        lambda data: max(0.25, FAIR / len(data.item_ids)),
+        lambda sizes: max(0.25, FAIR / sizes.items),
         "the item {most} has {value:.1%} of all interactions: a placeholder, a bag, a front page? "
         "Metrics will mostly say how often it is the answer",
         ids="item",
@@ -167,35 +191,34 @@ CHECKS: dict[str, Check] = {
     # Logs repeat a few per cent of their rows; a table joined to another repeats most.
     "duplicates": Check(
         _duplicates,
-        lambda data: 0.1,
+        lambda sizes: 0.1,
         "{value:.1%} of the rows repeat another one's user, item and time, and were dropped: was "
         "the file joined or exported twice?",
     ),
     # The rest may be a small and odd part of what was meant.
     "filtered": Check(
         _filtered,
-        lambda data: 0.5,
+        lambda sizes: 0.5,
         "{value:.1%} of the rows were dropped by data.min_interactions and data.filter: what is "
         "left speaks for the busiest users and items only",
     ),
     # A model that names the last item again is right so often.
     "same_item_in_a_row": Check(
         _repeated_in_a_row,
-        lambda data: 0.2,
+        lambda sizes: 0.2,
         "{value:.1%} of the interactions have the item of the one before (a page reloaded, a song "
         "on repeat?): to name it again is right as often; keep one of a run if that is no choice",
     ),
     # Most users would have nothing to test on.
     "short_histories": Check(
         _short_histories,
-        lambda data: 0.5,
+        lambda sizes: 0.5,
         "{value:.1%} of the users have fewer than 3 interactions: they only train, and are neither "
         "validated nor tested; raise data.min_interactions, or join more data",
     ),
-    # Of these a model by ids knows nothing, so hit rates stay below 1 minus this share.
     "unseen_targets": Check(
         _unseen_targets,
-        lambda data: 0.05,
+        lambda sizes: MANY_UNSEEN,
         "{value:.1%} of the users' last items are in nobody's training sequence: no model by ids "
         "can find them; raise data.min_interactions, or see train.new_items",
     ),

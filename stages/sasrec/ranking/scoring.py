@@ -49,11 +49,13 @@ class Scorer(ABC):
 
 
 class ModelScores(Scorer):
-    """The scores of a model: states times embedding."""
+    """The scores of a model, whose weights stay as they are: states times embedding."""
 
     def __init__(self, model: SASRec, reader: SequenceReader) -> None:
         self._model = model
         self._reader = reader
+        with torch.no_grad():
+            self._embedding = model.scoring_embedding  # which takes a pass over it with some scores
 
     @property
     def histories(self) -> Sequences:
@@ -74,7 +76,7 @@ class ModelScores(Scorer):
             UserError: a score is NaN or infinite.
         """
         batch, rows = self._reader.histories(users)
-        scores = self._model.last_states(batch) @ self._model.scoring_embedding.T
+        scores = self._model.last_states(batch) @ self._embedding.T
         if not all(torch.isfinite(extreme) for extreme in scores.aminmax()):  # NaN goes through
             raise UserError("the model's scores hold NaN or infinite values: training diverged")
         return rows.cpu().numpy(), scores

@@ -37,7 +37,7 @@ def find_reasons(
         return [[(int(own[0]), None)] for _ in items]
     taken = np.unique(own[-length:])
     states = _states(model, reader, user, taken)  # [V + 1, D]
-    scores = states @ model.scoring_embedding[torch.from_numpy(items)].T
+    scores = states @ model.score.items(model.item_tables[-1][torch.from_numpy(items)]).T
     lost = (scores[-1] - scores[:-1]).numpy()  # [V, k]
     return [_largest(taken, one) for one in lost.T]
 

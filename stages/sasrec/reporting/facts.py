@@ -1,13 +1,12 @@
 """Sections on what went in: the data's facts with warnings, and the parameters that differ."""
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from sasrec.comparing.flatten import flatten
 from sasrec.comparing.overview.rows import Row
 from sasrec.comparing.overview.text import differing
-from sasrec.preparing.checks import CHECKS, FEWEST
+from sasrec.preparing.checks import CHECKS, Sizes, sentences_on
 from sasrec.preparing.ties import Ties, tie_notices
 from sasrec.ranking.ranks import note_on_repeats
 from sasrec.reporting.elements import EMPTY, Cell, Part, Section, Table, cell, gather
@@ -100,12 +99,7 @@ def _data_warnings(run: ReportedRun, data: dict[str, Any]) -> list[str]:
 
 def _check_warnings(data: dict[str, Any]) -> list[str]:
     """What preprocess said of the checks; whose raw id was the most frequent is not recorded."""
-    sizes = {name: data.get(f"num_{name}", 0) for name in ("users", "items", "interactions")}
-    ids = SimpleNamespace(user_ids=range(sizes["users"]), item_ids=range(sizes["items"]))
-    sentences = []
-    for name, check in CHECKS.items():
-        value, limit = data.get(f"checks.{name}"), check.limit(ids)
-        enough = limit == 0 or sizes["interactions"] >= FEWEST
-        if value is not None and value > limit and enough:
-            sentences.append(check.sentence.format(value=value, most="with the most"))
-    return sentences
+    sizes = Sizes(*(data.get(f"num_{name}", 0) for name in Sizes._fields))
+    numbers = {name: data.get(f"checks.{name}") for name in CHECKS}
+    known = {name: number for name, number in numbers.items() if number is not None}
+    return sentences_on(known, sizes, lambda _: "with the most")

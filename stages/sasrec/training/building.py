@@ -47,8 +47,13 @@ def build(
     *,
     processes: World = World(),  # noqa: B008, it is immutable
     report: Callable[[str], None] = print,
+    compared: bool = False,
 ) -> Trainer:
-    """The model and what it learns of `sequences`, with the drop-ins that support them."""
+    """The model and what it learns of `sequences`, with the drop-ins that support them.
+
+    Args:
+        compared: True for a second one by the same settings, whose drop-ins the first compared.
+    """
     config, objective_params, params, known = settings
     model = SASRec(config, num_items, params.seed, known).to(device)
     objective = build_objective(
@@ -57,7 +62,8 @@ def build(
         max_length=config.max_length,
     )
     how = {"loops": not params.compile, "mixed": params.precision != "float32"}
-    prepare(model, objective.loss, kernels=params.kernels, **how, report=report)
+    how |= {"kernels": params.kernels, "compared": compared}
+    prepare(model, objective.loss, **how, report=report)
     layout = layout_for(model, compiled=params.compile)
     columns = columns_in(needs_of(settings))
     reader = SequenceReader(sequences, config.max_length, device, layout=layout, columns=columns)

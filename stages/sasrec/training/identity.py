@@ -1,6 +1,9 @@
 """What decides a training's result, so that it goes on only from what is the very same.
 
-Wherever these digests are equal, the bytes of the result are (on a CPU).
+Wherever these digests are equal, the bytes of the result are (on a CPU). The code is that of the
+modules of this package that are loaded when a training begins. These are all that it uses: none of
+them imports another one later (tests/test_imports.py), and the process that compiles loops runs
+what they hold.
 """
 
 import hashlib
@@ -9,6 +12,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
+import safetensors
 import torch
 
 from sasrec.kernels.compiled_code import compiler
@@ -40,7 +45,8 @@ def identity_of(
         if name.partition(".")[0] == "sasrec" and module.__file__
     ]
     files = (path for folder in data for path in sorted(folder.rglob("*")) if path.is_file())
-    versions = [torch.__version__, torch.backends.cpu.get_cpu_capability(), compiler()]
+    versions = [module.__version__ for module in (torch, pd, safetensors)]
+    versions += [torch.backends.cpu.get_cpu_capability(), compiler()]  # NumPy's and Python's too
     machine = [describe_device(device), torch.get_num_threads(), world.size]
     return {
         "parameters": _digest([*sections, filter_seen]),

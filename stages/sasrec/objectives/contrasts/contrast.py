@@ -45,13 +45,17 @@ class Contrast(Term):
     Attributes:
         passes: how many sequences it encodes for each of the batch, beside that one.
         augments: whether they are views by augmentations.
-        rows: how many whole numbers a place are held, of the batch's sequences as rows, where
-            others are drawn for them.
+        rows: how many int64 arrays [B, W] it holds at once, W the longest sequence, where it lays
+            other sequences out as rows; 0 where it does not.
+        needs_latest: whether it takes a sequence to end in its user's last item.
+        needs_dropout: whether its representations differ by what the model drops alone.
     """
 
     passes = 1
     augments = False
     rows = 0
+    needs_latest = False
+    needs_dropout = False
 
     def __init__(self, settings: ContrastSettings) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sasrec.batching.batches import TrainingBatch
+from sasrec.batching.columns import PADDING
 from sasrec.data.sequences import Sequences
 from sasrec.model.sasrec import SASRec
 from sasrec.objectives.contrasts.contrast import Contrast, ContrastSettings
@@ -24,7 +25,7 @@ from sasrec.objectives.contrasts.materials import Materials
 from sasrec.objectives.negatives import random_below
 from sasrec.objectives.term import Encode
 from sasrec.objectives.views.laying_out import View, as_view, longest
-from sasrec.objectives.views.rows import Rows, nothing_in
+from sasrec.objectives.views.rows import Rows
 
 
 class Partners:
@@ -70,10 +71,10 @@ class Partners:
         real = places < lengths[:, None]
         sources = torch.where(real, (stop - lengths)[:, None] + places, 0)
 
-        def read(values: Tensor) -> Tensor:
-            return torch.where(real, values[sources], nothing_in(values))
+        def read(values: Tensor, nothing: float = 0) -> Tensor:
+            return torch.where(real, values[sources], nothing)
 
-        columns = {name: read(self._columns[name]) for name in batch.inputs.columns}
+        columns = {name: read(self._columns[name], PADDING[name]) for name in batch.inputs.columns}
         return as_view(Rows(read(self._items).long(), lengths, columns), layout)
 
 
@@ -105,7 +106,7 @@ class SameTarget(Contrast):
         return (prepared[0].batch.items,)
 
     def alike(self, batch: TrainingBatch) -> Tensor:
-        """Those of the same target, whatever view of them is learnt from."""
+        """Those of the same target."""
         return self.partners.ends(batch.users)
 
     def pair(

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from sasrec.batching.columns import PADDING
 from sasrec.objectives.views.augmentation import Augmentation
-from sasrec.objectives.views.rows import Rows, nothing_in
+from sasrec.objectives.views.rows import Rows
 from sasrec.objectives.views.similar import SimilarItems
 
 
@@ -29,14 +30,15 @@ class Insert(Augmentation):
         places = rows.places + chosen.cumsum(1)
         width = self.widens * rows.width
 
-        def merged(items: Tensor, put: Tensor) -> Tensor:
+        def merged(items: Tensor, put: Tensor, nothing: float = 0) -> Tensor:
             # What is of no sequence goes to one more column, which is cut off.
-            new = items.new_full((len(items), width + 1), nothing_in(items))
+            new = items.new_full((len(items), width + 1), nothing)
             new = new.scatter(1, torch.where(rows.real, places, width), items)
             return new.scatter(1, torch.where(chosen, places - 1, width), put)[:, :width]
 
         columns = {
-            name: merged(column, similar.columns[name]) for name, column in rows.columns.items()
+            name: merged(column, similar.columns[name], PADDING[name])
+            for name, column in rows.columns.items()
         }
         return Rows(merged(rows.items, similar.items), rows.lengths + count, columns)
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from sasrec.batching.batches import Batch, TrainingBatch
+from sasrec.batching.columns import PADDING
 from sasrec.batching.layout import Layout, lay_out_fixed, lay_out_grouped, lay_out_packed
-from sasrec.objectives.views.rows import Rows, nothing_in
+from sasrec.objectives.views.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def _read(rows: Rows, layout: Layout, rows_there: Tensor, later: int = 0) -> Bat
     row = rows_there[layout.sequences]
     place = layout.lengths[layout.sequences] - 1 - layout.positions + later
 
-    def read(values: Tensor) -> Tensor:
-        return torch.where(layout.real, values[row, place], nothing_in(values))
+    def read(values: Tensor, nothing: float = 0) -> Tensor:
+        return torch.where(layout.real, values[row, place], nothing)
 
-    columns = {name: read(column) for name, column in rows.columns.items()}
+    columns = {name: read(column, PADDING[name]) for name, column in rows.columns.items()}
     return Batch(read(rows.items), layout, columns)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sasrec.batching.batches import Batch, TrainingBatch
+from sasrec.batching.columns import PADDING, of_other_items
 from sasrec.objectives.negatives import random_below
 
 
@@ -50,21 +51,15 @@ class Rows:
         real = torch.arange(places.shape[1], device=places.device) < lengths[:, None]
         places = places.clamp(0, self.width - 1)
 
-        def taken(values: Tensor) -> Tensor:
-            return torch.where(real, values.gather(1, places), nothing_in(values))
+        def taken(values: Tensor, nothing: float = 0) -> Tensor:
+            return torch.where(real, values.gather(1, places), nothing)
 
-        columns = {name: taken(column) for name, column in self.columns.items()}
+        columns = {name: taken(column, PADDING[name]) for name, column in self.columns.items()}
         return Rows(taken(self.items), lengths, columns)
 
     def replace(self, where: Tensor, items: Tensor) -> "Rows":
-        """With other `items` [B, W] at some places (bool [B, W]), whose ratings are not known.
-
-        A time stays: it is that of the interaction whose place the item takes.
-        """
-        columns = {
-            name: torch.where(where, torch.nan, column) if column.is_floating_point() else column
-            for name, column in self.columns.items()
-        }
+        """With other `items` [B, W] at some places (bool [B, W])."""
+        columns = of_other_items(self.columns, where)
         return Rows(torch.where(where, items, self.items), self.lengths, columns)
 
     def latest(self, limit: int) -> "Rows":
@@ -77,10 +72,10 @@ class Rows:
     def padded(self, width: int) -> "Rows":
         """In rows of `width`, no less than now."""
 
-        def wide(values: Tensor) -> Tensor:
-            return functional.pad(values, (0, width - self.width), value=nothing_in(values))
+        def wide(values: Tensor, nothing: float = 0) -> Tensor:
+            return functional.pad(values, (0, width - self.width), value=nothing)
 
-        columns = {name: wide(column) for name, column in self.columns.items()}
+        columns = {name: wide(column, PADDING[name]) for name, column in self.columns.items()}
         return Rows(wide(self.items), self.lengths, columns)
 
     def share(self, share: float) -> Tensor:
@@ -113,10 +108,10 @@ def rows_of(batch: Batch) -> Rows:
     real = places < layout.lengths[:, None]
     slots = torch.where(real, first + places, 0)
 
-    def read(values: Tensor) -> Tensor:
-        return torch.where(real, values[slots], nothing_in(values))
+    def read(values: Tensor, nothing: float = 0) -> Tensor:
+        return torch.where(real, values[slots], nothing)
 
-    columns = {name: read(column) for name, column in batch.columns.items()}
+    columns = {name: read(column, PADDING[name]) for name, column in batch.columns.items()}
     return Rows(read(batch.items), layout.lengths, columns)
 
 
@@ -148,8 +143,3 @@ def either(choice: Tensor, rows: Rows, others: Rows) -> Rows:
         torch.where(choice, rows.lengths, others.lengths),
         columns,
     )
-
-
-def nothing_in(values: Tensor) -> float:
-    """What stands in an array where there is no interaction."""
-    return torch.nan if values.is_floating_point() else 0
