@@ -69,6 +69,14 @@ def test_metrics_stand_with_intervals_beside_the_baselines(card, run):
             assert others == [f"{each[protocol][key]:.4f}" for each in baselines.values()]
 
 
+def test_data_without_times_has_no_share_of_equal_ones(run, monkeypatch):
+    data = metrics(run, "data")
+    del data["equal_time_share"]  # as preprocess leaves it out
+    (run / "metrics/data.json").write_text(json.dumps(data))
+    run_export(monkeypatch, "--no-onnx")
+    assert "have the same time" not in (run / "data/export/model_card.md").read_text("utf-8")
+
+
 def test_data_and_parameters(card, run):
     model = json.loads((run / "data/model/model.json").read_text())
     count = model["data"]["num_interactions"]

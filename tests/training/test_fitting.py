@@ -142,7 +142,8 @@ def test_validation_is_the_mean_over_users(monkeypatch):
         top=np.empty((4, 0), np.int64),
     )
     monkeypatch.setattr(validation, "rank_targets", lambda *arguments, **options: ranks)
-    found = validation.validate(None, None, None, None)
+    model = SimpleNamespace(scoring_embedding=None)
+    found = validation.validate(model, None, None, None)
     assert found.loss == 3
     assert found.sampled["NDCG@10"] == pytest.approx((1 + 1 / 2) / 3)  # log2(4) = 2
     assert found.full["NDCG@10"] == pytest.approx((1 + 1 / 3) / 4)  # log2(8) = 3

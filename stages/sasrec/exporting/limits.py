@@ -31,7 +31,7 @@ def _always(run: RunFacts) -> Iterator[str]:
 
 
 def _of_data(run: RunFacts) -> Iterator[str]:
-    share = run.data["equal_time_share"]
+    share = run.data.get("equal_time_share")  # not there without times
     if share is not None and share > MANY_TIES:
         yield (
             f"{share:.1%} of interactions have the same time as another one of their user; their "

@@ -17,7 +17,7 @@ EVALUATE = "run `python stages/evaluate.py` first"
 PACKAGES = ("torch", "numpy")
 # The keys that the card looks up.
 NEEDED = {
-    "data": ("sequence_length", "density", "equal_time_share", "dropped"),
+    "data": ("sequence_length", "density", "dropped"),
     "train_details": ("best_epoch", "epochs", "valid"),
     "test_details": ("full",),
     "intervals": ("full",),
