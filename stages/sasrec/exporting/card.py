@@ -53,7 +53,7 @@ def model_card(run: RunFacts, examples: tuple[str, str], agreement: Agreement | 
     sections = [
         f"# {PROJECT} on {escaped(facts.name)}",
         f"Recommends the next item after a user's history: {PROJECT} "
-        f"(`{description.config.variant}` blocks), trained on {facts.num_interactions:,} "
+        f"(`{description.config.variant}` blocks), trained on data of {facts.num_interactions:,} "
         f"interactions of {facts.num_users:,} users with {facts.num_items:,} items.",
         *_use(run, examples, agreement),
         *_data(run),
