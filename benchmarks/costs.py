@@ -39,7 +39,6 @@ from sasrec.machine.memory import keep_freed_memory
 from sasrec.model.params import ModelParams
 from sasrec.objectives.params import ObjectiveParams
 from sasrec.training.building import Inputs, build
-from sasrec.training.choosing import with_recipe
 from sasrec.training.params import TrainParams
 from sasrec.training.trainer import Trainer
 
@@ -106,12 +105,11 @@ def make_split(folder: Path, params: dict[str, Any]) -> None:
 
 def trainer_of(params: dict[str, Any], report: Callable[[str], None]) -> tuple[Trainer, Inputs]:
     """What stages/train.py trains by `params` on the split in the working directory."""
-    *sections, _ = with_recipe(
+    settings, inputs = train.read_inputs(
         ModelParams.model_validate(params["model"]),
         ObjectiveParams.model_validate(params["objective"]),
         TrainParams.model_validate(params["train"]),
     )
-    settings, inputs = train.read_inputs(*sections)
     device = choose_device(settings.train.device)
     trainer = build(settings, inputs.sequences, inputs.dataset.num_items, device, report=report)
     return trainer, inputs

@@ -7,13 +7,15 @@ from typing import Any
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "stages"))
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "stages"))
 from sasrec.base.errors import UserError
 
 PROTOCOLS = ("sampled", "full")  # in the order of a run's own names of them
 METRICS = [(protocol, metric) for protocol in PROTOCOLS for metric in ("HR@10", "NDCG@10")]
 # What the seed of an experiment sets, by the kind of its table.
 SEED_KEYS = {"ranking": ("train.seed",), "new_items": ("split.seed", "train.seed")}
+RECIPES = yaml.safe_load((ROOT / "stages/recipes.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,19 @@ def load_tables(path: Path) -> dict[str, Table]:
                 for row in table["rows"]
             },
             baseline=table["baseline"],
-            settings={row: datasets[table["dataset"]] | rows[row] for row in table["rows"]},
+            settings={
+                row: datasets[table["dataset"]] | _expanded(rows[row]) for row in table["rows"]
+            },
             paper=dict(zip(table["rows"], table.get("paper", ()), strict=False)),
             kind=table.get("kind", "ranking"),
         )
         for name, table in content["tables"].items()
     }
+
+
+def _expanded(row: dict[str, Any]) -> dict[str, Any]:
+    """A row's settings; those of a recipe where it names one."""
+    return RECIPES[row["recipe"]] if "recipe" in row else row
 
 
 def protocol_of(name: str) -> str:

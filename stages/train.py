@@ -35,7 +35,6 @@ from sasrec.objectives.params import ObjectiveParams
 from sasrec.ranking.params import EvaluateParams
 from sasrec.ranking.validation import validate
 from sasrec.training.building import Inputs, build, introduce, needs_of
-from sasrec.training.choosing import with_recipe
 from sasrec.training.fitting import fit
 from sasrec.training.identity import identity_of
 from sasrec.training.live_curves import LiveCurves
@@ -60,11 +59,9 @@ OUTPUTS = Outputs(MODEL, folders=(MODEL,), files=(METRICS, DETAILS, *CURVES.valu
 
 
 def main() -> None:
-    model_params, objective_params, params, recipe = with_recipe(
-        load_params("model", ModelParams),
-        load_params("objective", ObjectiveParams),
-        load_params("train", TrainParams),
-    )
+    model_params = load_params("model", ModelParams)
+    objective_params = load_params("objective", ObjectiveParams)
+    params = load_params("train", TrainParams)
     check_started(params.processes)
     evaluate_params = load_params("evaluate", EvaluateParams)
     choose_device(evaluate_params.device, key="evaluate.device")  # or it fails after training
@@ -99,8 +96,6 @@ def main() -> None:
             processes=processes,
             report=report,
         )
-        if recipe:
-            report(recipe)
         for line in introduce(trainer, inputs, filter_seen):
             report(line)
         validation = partial(

@@ -50,7 +50,7 @@ def load_params(section: str, kind: type[S], path: Path = PARAMS_FILE) -> S:
     try:
         return kind.model_validate(content[section])
     except ValidationError as error:
-        raise UserError(f"{path}: {explain(section, kind, error)}") from None
+        raise UserError(f"{path}: {_explain(section, kind, error)}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def explain(section: str, kind: type[Section], error: ValidationError) -> str:
+def _explain(section: str, kind: type[Section], error: ValidationError) -> str:
     """One sentence for the error to mend first: a misspelt key also leaves its own out."""
     errors = error.errors(include_url=False)
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])

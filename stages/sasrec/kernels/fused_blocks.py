@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,11 +60,22 @@ def fused_blocks(
     return FusedBlocks.apply(x, layout, setting, dropout, *chain(*weights))
 
 
+class Known(NamedTuple):
+    """What both passes are told, in the order of the loops' arguments; see loops/blocks.py."""
+
+    weights: Weights
+    setting: Setting
+    spans: Spans
+    drawn: Drawn
+    kept: Kept
+    between: np.ndarray
+
+
 class FusedBlocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, layout, setting, dropout, *weights):  # noqa: ANN001, ANN002, ANN205
         x, spans, given = x.contiguous(), spans_of(layout), _by_block(weights)
-        count, weights = len(given), _for_loops(given, setting.num_heads)
+        count = len(given)
         new, pairs = _new(layout, x), setting.num_heads * spans.pairs
         saving = not torch.is_inference_mode_enabled()
         kept = Kept(
@@ -71,8 +83,9 @@ class FusedBlocks(torch.autograd.Function):
             moments=x.new_empty(count, 2, 2, len(x)).numpy(),
             attention=x.new_empty(count, pairs if saving else 0).numpy(),
         )
-        known = (weights, setting, spans, _drawn(dropout, count, pairs + 2 * x.numel()), kept)
-        known += (new(count - 1, *x.shape).numpy(),)
+        drawn = _drawn(dropout, count, pairs + 2 * x.numel())
+        between = new(count - 1, *x.shape).numpy()
+        known = Known(_for_loops(given, setting.num_heads), setting, spans, drawn, kept, between)
         out = torch.empty_like(x)
         run_parts(blocks.forward, x.numpy(), *known, out.numpy(), edges=spans.edges)
         ctx.save_for_backward(x, *chain(*given))
@@ -84,16 +97,15 @@ class FusedBlocks(torch.autograd.Function):
         x, *given = ctx.saved_tensors
         layout, known = ctx.known
         ctx.known = None  # free it at once
-        weights, setting, spans = known[:3]
-        grad_x, sums = torch.empty_like(x), _zeros(weights, spans, x)
+        grad_x, sums = torch.empty_like(x), _zeros(known.weights, known.spans, x)
         run_parts(
             blocks.backward,
             *(gradient.contiguous().numpy(), x.numpy(), *known),
             *(_new(layout, x)(block.SCRATCH, *x.shape).numpy(), grad_x.numpy()),
             Weights(*(part.numpy() for part in sums)),
-            edges=spans.edges,
+            edges=known.spans.edges,
         )
-        grads = _from_loops(*(part.sum(1) for part in sums), _by_block(given), setting)
+        grads = _from_loops(*(part.sum(1) for part in sums), _by_block(given), known.setting)
         return grad_x, None, None, None, *grads
 
 

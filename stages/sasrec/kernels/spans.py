@@ -14,7 +14,7 @@ from sasrec.kernels.parts import parts_of
 # Of a block, in nanoseconds, measured with D = 50: to share it out between threads.
 POSITION_COST, PAIR_COST = 700, 8
 
-_found: WeakKeyDictionary[Layout, "Spans"] = WeakKeyDictionary()  # every block asks again
+_found: WeakKeyDictionary[Layout, "Spans"] = WeakKeyDictionary()  # ranking asks block by block
 
 
 class Spans(NamedTuple):

@@ -8,14 +8,12 @@ from sasrec.base.params import Section
 from sasrec.batching.windows import WINDOWS
 from sasrec.model.config import Kernels
 from sasrec.training.averaging import AVERAGES
-from sasrec.training.recipes import RECIPES
 from sasrec.training.schedules import SCHEDULES
 
 
 class TrainParams(Section):
     """The params section `train`."""
 
-    recipe: Literal[*RECIPES]  # type: ignore[valid-type]
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     windows: Literal[*WINDOWS]  # type: ignore[valid-type]

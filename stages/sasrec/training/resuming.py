@@ -1,6 +1,6 @@
 """A training that was interrupted goes on from its last checkpoint, and ends with the same bytes.
 
-Every epoch starts its own generators (trainer.py), so between epochs there is no more to keep than
+Every epoch starts its own generators (steps.py), so between epochs there is no more to keep than
 weights, what the optimizer remembers of them, and what validation found.
 """
 
