@@ -34,7 +34,7 @@ SCRIPTS = {
         r"data/interactions not found: run `python stages/preprocess\.py` first",
     ),
 }
-WORK_WITHOUT = {"download", "experiments", "report"}
+WORK_WITHOUT = {"download", "experiments", "recipe", "report"}
 
 
 @pytest.fixture(scope="module")
